@@ -1,0 +1,1 @@
+"""The service: REST API, live stream, CLI and the embedded stack."""

@@ -1,0 +1,301 @@
+"""What the REST API answers. Requests to ingest and replies stand in `workers.specs.events`."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workers.specs.events import Artifact, Finding, Intervention, RunState
+
+T = TypeVar("T")
+
+
+class Schema(BaseModel):
+    """Base of all answers. NaN and infinities become null."""
+
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True, ser_json_inf_nan="null")
+
+
+class Problem(Schema):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    instance: str | None = None
+    errors: list[dict[str, str]] = Field(default_factory=list)
+    """`{"pointer": "/spec/optimizer/lr", "message": ...}` for each wrong field."""
+
+
+class Page(Schema, Generic[T]):
+    """One page of a list. `next_cursor` is opaque; null on the last page."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class LaunchRequest(Schema):
+    """A run to be made: a spec, or a preset's name with changes laid over it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    spec: dict[str, Any] | None = None
+    preset: str | None = None
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    """Nested like the spec; only with `preset`."""
+    name: str | None = Field(None, min_length=1, max_length=300)
+    parent_id: str | None = None
+    stage: str | None = None
+    priority: Literal["low", "normal", "high"] = "normal"
+    tags: list[str] = Field(default_factory=list, max_length=20)
+    max_attempts: int = Field(3, ge=1, le=20)
+
+
+class Progress(Schema):
+    """How far a stage is."""
+
+    stage: str
+    done: float
+    total: float
+    unit: str = ""
+    updated_at: datetime
+
+
+class RunSummary(Schema):
+    """A run as the list shows it."""
+
+    id: str
+    name: str
+    kind: Literal["curation", "training", "evaluation", "release", "pipeline"]
+    state: RunState
+    state_reason: str = ""
+    """Why it is so, in words a person can act on: "no worker online for pool gpu", the error, ..."""
+    attempt: int
+    max_attempts: int
+    pool: str
+    priority: str
+    parent_id: str | None
+    stage: str | None
+    tags: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    heartbeat_at: datetime | None
+    progress: list[Progress]
+    """Stages in the order in which they began."""
+    headline: dict[str, float | None]
+    """Last value of the headline series (`loss`, `heldout_loss`, `lr`, `tokens_per_second`, ...)."""
+    num_interventions: int = 0
+
+
+class Run(RunSummary):
+    """A run in full."""
+
+    spec: dict[str, Any]
+    spec_hash: str
+    summary: dict[str, Any]
+    """Final figures, as its worker reported them."""
+    error: str | None
+    prefect_flow_run_id: str | None
+    mlflow_run_id: str | None
+    mlflow_url: str | None
+    children: list[RunSummary]
+    artifacts: list[Artifact]
+
+
+class CommandRequest(Schema):
+    """What a person asks of a running worker."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip"]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class CommandStatus(Schema):
+    """A command: `sent` until the worker's next call, then `applied`."""
+
+    id: str
+    kind: str
+    arguments: dict[str, Any]
+    state: Literal["sent", "delivered", "applied"]
+    created_at: datetime
+
+
+class SeriesInfo(Schema):
+    """One series of a run."""
+
+    key: str
+    num_points: int
+    first_step: int
+    last_step: int
+    last_value: float | None
+
+
+class Bucket(Schema):
+    """Points of one series in buckets over [from_step, to_step]; a bucket of one step is the point itself.
+
+    Column-wise: `steps[i]` is the first step of bucket i. A spike is never lost: it is in `max`.
+    """
+
+    key: str
+    branch: int
+    bucket_steps: int
+    steps: list[int]
+    min: list[float | None]
+    max: list[float | None]
+    mean: list[float | None]
+    last: list[float | None]
+
+
+class RunEvent(Schema):
+    """An event or a log line, in the order of arrival (`id` grows)."""
+
+    id: int
+    run_id: str
+    kind: str
+    """As the worker sent it; log lines have `log`."""
+    level: str = "info"
+    message: str
+    step: int | None
+    time: datetime
+    attempt: int
+    data: dict[str, Any]
+
+
+class DatasetVersion(Schema):
+    """An immutable version of a dataset."""
+
+    digest: str
+    name: str
+    version: int
+    """Counts up within the name."""
+    run_id: str | None
+    created_at: datetime
+    statistics: dict[str, Any]
+    """`documents`, `tokens`, `funnel`, ... as curation wrote them into dataset.json."""
+    files: list[dict[str, Any]]
+    lineage: dict[str, Any]
+
+
+class Sample(Schema):
+    """A kept or dropped document with the verdict."""
+
+    document_id: str
+    source: str
+    url: str | None
+    language: str
+    rule: str | None
+    """None: kept."""
+    figure: float | None
+    threshold: float | None
+    span: tuple[int, int] | None
+    text: str
+    truncated: bool = False
+
+
+class EvaluationSummary(Schema):
+    """Scores of one checkpoint on one task."""
+
+    id: str
+    run_id: str
+    run_name: str
+    checkpoint: str | None
+    task: str
+    metric: str
+    """`bits_per_byte` (lower is better) or `accuracy`."""
+    value: float
+    low: float
+    high: float
+    """95 % bootstrap interval."""
+    chance: float | None
+    num_items: int
+    slices: dict[str, Any]
+    """By language or subject: `{"en": {"value", "low", "high", "num_items"}}`."""
+    created_at: datetime
+
+
+class EvaluationItem(Schema):
+    """One item with what the model did."""
+
+    item_id: str
+    slice: str
+    score: float
+    correct: bool | None
+    data: dict[str, Any]
+
+
+class Worker(Schema):
+    """A worker process, as it reports itself and as Prefect sees it."""
+
+    id: str
+    name: str
+    pool: str
+    host: str
+    state: Literal["online", "offline"]
+    version: str
+    spec_version: int
+    last_seen_at: datetime
+    resources: dict[str, Any]
+
+
+class WorkerHello(Schema):
+    """The handshake of a worker that joins or is alive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    pool: str = Field(pattern=r"^[a-z0-9-]{1,50}$")
+    host: str = Field(max_length=255)
+    version: str
+    spec_version: int
+    resources: dict[str, Any] = Field(default_factory=dict)
+
+
+class TokenCreated(Schema):
+    """A new token. `token` is shown this once."""
+
+    id: str
+    name: str
+    role: Literal["viewer", "operator", "admin", "worker"]
+    token: str
+
+
+class Preset(Schema):
+    """A ready-made spec."""
+
+    name: str
+    kind: str
+    description: str
+    yaml: str
+    spec: dict[str, Any]
+
+
+class Part(Schema):
+    """Health of one part of the system."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    url: str | None = None
+
+
+class Health(Schema):
+    """Health of the whole."""
+
+    ok: bool
+    version: str
+    parts: list[Part]
+
+
+class InterventionRecord(Intervention):
+    """An intervention as it is stored."""
+
+    time: datetime
+
+
+class FindingRecord(Finding):
+    """A finding as it is stored."""
+
+    time: datetime

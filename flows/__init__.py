@@ -1,0 +1,1 @@
+"""Prefect flows: decorators around `workers`, and nothing else."""

@@ -1,0 +1,1 @@
+"""Everything that runs on a CPU or GPU worker, as plain Python functions."""

@@ -1,0 +1,1 @@
+"""What several words share: tokenizer, token shards, benchmark files."""

@@ -1,0 +1,98 @@
+"""Curation: raw documents -> a clean, deduplicated, tokenized, versioned dataset."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from workers.specs.base import Language, Name, Resources, Spec
+from workers.specs.curation.extractors import HtmlExtractor, PdfExtractor, Pypdfium2, Trafilatura
+from workers.specs.curation.filters import (
+    C4Quality,
+    Filter,
+    FinewebQuality,
+    GopherQuality,
+    GopherRepetition,
+    Url,
+)
+from workers.specs.curation.inputs import CorpusInput, Input
+
+
+class LanguageIdentification(Spec):
+    """lid.176 (fastText) on cropped text. https://fasttext.cc/docs/en/language-identification.html"""
+
+    languages: list[Language] = Field(["en", "fr", "es", "de", "it", "pt"], min_length=1)
+    """Languages that are kept."""
+    min_score: float = Field(0.65, ge=0, le=1)
+    """Least confidence, for languages without their own."""
+    min_score_by_language: dict[Language, float] = Field(default_factory=dict)
+    """Least confidence by language (FineWeb-2)."""
+    max_chars: int = Field(2000, ge=100)
+    """Characters looked at."""
+
+
+class Dedup(Spec):
+    """Exact dedup of normalised text, then MinHash LSH within each language; the first document stays."""
+
+    exact: bool = True
+    minhash: bool = True
+    num_buckets: int = Field(14, ge=1, le=100)
+    hashes_per_bucket: int = Field(8, ge=1, le=100)
+    ngram: int = Field(5, ge=1, le=20)
+    """Words in a shingle."""
+    before_filters: bool = False
+    """FineWeb-2 dedups first, FineWeb last."""
+
+
+class Pii(Spec):
+    """E-mail addresses and public IP addresses are replaced."""
+
+    emails: bool = True
+    ips: bool = True
+
+
+class TokenizerTraining(Spec):
+    """Byte-level BPE, trained on the kept documents with equal bytes a language."""
+
+    vocab_size: int = Field(8192, ge=300, le=262_144)
+    max_bytes_per_language: int = Field(8_000_000, ge=1000)
+
+
+class Limits(Spec):
+    """Bounds against hostile or broken input."""
+
+    max_document_bytes: int = Field(20_000_000, ge=1000)
+    """Raw size of one record after decompression."""
+    max_compression_ratio: float = Field(200.0, gt=1)
+    """Decompressed over compressed, from which a stream counts as a bomb."""
+    max_reject_share: float = Field(0.5, ge=0, le=1)
+    """Share of unreadable records over which the run stops."""
+
+
+class CurationSpec(Spec):
+    """From raw documents to a dataset version."""
+
+    kind: Literal["curation"] = "curation"
+    name: Name = "dataset"
+    """Name of the dataset."""
+    input: Input = CorpusInput()
+    max_documents: int | None = Field(None, ge=1)
+    """Read at most so many records, spread evenly over the input."""
+    html_extractor: HtmlExtractor = Trafilatura()
+    pdf_extractor: PdfExtractor = Pypdfium2()
+    repair_text: bool = True
+    """Mend broken encodings (ftfy)."""
+    language: LanguageIdentification = LanguageIdentification()
+    filters: list[Filter] = [Url(), GopherRepetition(), GopherQuality(), C4Quality(), FinewebQuality()]
+    dedup: Dedup = Dedup()
+    pii: Pii = Pii()
+    tokenizer: TokenizerTraining = TokenizerTraining()
+    heldout_share: float = Field(0.05, gt=0, lt=0.5)
+    """Share of documents kept apart for evaluation, by hash of the document."""
+    shard_tokens: int = Field(4_000_000, ge=1000)
+    """Tokens in one shard file."""
+    samples_per_rule: int = Field(30, ge=0, le=1000)
+    """Kept and dropped documents stored for the browser, per rule and language."""
+    num_processes: int = Field(0, ge=0, le=256)
+    """Processes; 0: one a core."""
+    limits: Limits = Limits()
+    resources: Resources = Resources()

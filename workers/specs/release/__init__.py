@@ -1,0 +1,34 @@
+"""Release: a checkpoint -> a model that others can load."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from workers.specs.base import Digest, Name, Resources, Spec
+
+
+class HuggingFace(Spec):
+    """A folder that `transformers` loads: safetensors, config, tokenizer, generation config, model card."""
+
+    kind: Literal["hugging_face"] = "hugging_face"
+    max_logit_difference: float = Field(1e-4, gt=0)
+    """Largest difference to our own fp32 logits; over it the release fails."""
+
+
+Format = Annotated[HuggingFace, Field()]
+
+
+class ReleaseSpec(Spec):
+    """From a checkpoint to a released model."""
+
+    kind: Literal["release"] = "release"
+    name: Name = "model"
+    """Name of the registered model."""
+    checkpoint: Digest | None = None
+    """Digest of the checkpoint. A pipeline fills it in."""
+    dataset: Digest | None = None
+    """Digest of the dataset version, for the lineage. A pipeline fills it in."""
+    evaluation: Digest | None = None
+    """Digest of the evaluation whose scores stand in the model card. A pipeline fills it in."""
+    format: Format = HuggingFace()
+    resources: Resources = Resources()
