@@ -1,7 +1,7 @@
 """Filters: each keeps a document, or drops it with a reason and the figure that decided.
 
 Every filter may be limited to some languages; an empty list means all.
-Parameters and sources: datatrove 0.10.1 `examples/fineweb.py`, arXiv 2406.17557 (FineWeb), arXiv 2506.20920 (FineWeb-2).
+Parameters: datatrove 0.10.1 `examples/fineweb.py`, arXiv 2406.17557 (FineWeb), arXiv 2506.20920 (FineWeb-2).
 """
 
 from typing import Annotated, Literal
@@ -38,7 +38,10 @@ class GopherRepetition(_Filter):
     max_duplicate_paragraph_char_fraction: Share | None = 0.2
     max_top_ngram_char_fraction: dict[int, Share] = {2: 0.20, 3: 0.18, 4: 0.16}
     """Share of characters in the most frequent n-gram, by n."""
-    max_duplicate_ngram_char_fraction: dict[int, Share] = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
+    max_duplicate_ngram_char_fraction: dict[int, Share] = {
+        **{5: 0.15, 6: 0.14, 7: 0.13},
+        **{8: 0.12, 9: 0.11, 10: 0.10},
+    }
     """Share of characters in repeated n-grams, by n."""
 
 

@@ -1,0 +1,1 @@
+"""Commands of the `headrace` CLI, one file per group."""

@@ -1,0 +1,1 @@
+"""One file per resource: HTTP in, schemas out. No SQL, no Prefect."""

@@ -1,0 +1,1 @@
+"""What the service does: launch, lifecycle, live stream, controls."""

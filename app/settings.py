@@ -1,0 +1,66 @@
+"""Every environment variable of Headrace, once. All begin with `HEADRACE_`."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from the environment. The embedded stack (`headrace up`) sets them for its parts."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_", use_attribute_docstrings=True, extra="ignore")
+
+    home: Path = Path(".headrace")
+    """Data folder of the embedded stack, of corpora and of workers' caches."""
+    database_url: SecretStr = SecretStr("")
+    """`postgresql://user:password@host:port/headrace`; empty: the embedded Postgres."""
+    storage: str = ""
+    """Where artifacts live: a folder or `s3://bucket/prefix`; empty: `storage` in the data folder."""
+    s3_endpoint_url: str | None = None
+    """Endpoint of an S3 that is not Amazon's."""
+    host: str = "127.0.0.1"
+    """Address that the API binds to. Any other than loopback makes the token rules strict."""
+    port: int = Field(0, ge=0, le=65535)
+    """Port of the API; 0: a free one, remembered."""
+    public_url: str = ""
+    """Address under which browsers and workers reach the API; empty: http://host:port."""
+    allowed_hosts: str = ""
+    """More Host names that are answered, comma separated (loopback and the public URL's host always are)."""
+    postgres_port: int = Field(0, ge=0, le=65535)
+    """Port of the embedded Postgres; 0: a free one, remembered."""
+    prefect_port: int = Field(0, ge=0, le=65535)
+    """Port of the embedded Prefect server; 0: a free one, remembered."""
+    mlflow_port: int = Field(0, ge=0, le=65535)
+    """Port of the embedded MLflow server; 0: a free one, remembered."""
+    prefect_api_url: str = ""
+    """Prefect server, `http://host:port/api`; empty: the embedded one."""
+    prefect_auth: SecretStr = SecretStr("")
+    """`user:password` of the Prefect server."""
+    mlflow_url: str = ""
+    """MLflow server; empty: the embedded one."""
+    mlflow_username: str = ""
+    """User of the MLflow server."""
+    mlflow_password: SecretStr = SecretStr("")
+    """Password of the MLflow server."""
+    admin_token: SecretStr = SecretStr("")
+    """Token with the role admin that is made valid at start. The embedded stack generates one."""
+    worker_token: SecretStr = SecretStr("")
+    """Token with the role worker that is made valid at start. The embedded stack generates one."""
+    ui_dist: Path = Path("ui/dist")
+    """Folder of the built UI."""
+    dead_after_seconds: float = Field(120.0, ge=5)
+    """Silence of a running run's worker after which the reconciler gives the run a new attempt."""
+    reconcile_seconds: float = Field(2.0, ge=0.2)
+    """Time between two looks of the reconciler."""
+    api_url: str = ""
+    """For workers and the CLI: address of the service; empty: that of the embedded stack."""
+    api_token: SecretStr = SecretStr("")
+    """For workers and the CLI: their token; empty: that of the embedded stack."""
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""Curation: raw documents -> a clean, deduplicated, tokenized, versioned dataset."""

@@ -1,0 +1,1 @@
+"""Evaluation: a checkpoint -> scores with intervals, items kept."""

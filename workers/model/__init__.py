@@ -1,0 +1,1 @@
+"""The model: SmolLM3 in plain PyTorch."""

@@ -1,0 +1,1 @@
+"""Monitoring: telemetry -> findings -> interventions -> verified outcome."""

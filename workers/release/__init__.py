@@ -1,0 +1,1 @@
+"""Release: a checkpoint -> a model that others can load."""

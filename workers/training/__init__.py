@@ -1,0 +1,1 @@
+"""Training: a dataset version -> checkpoints."""
