@@ -39,8 +39,12 @@ class GopherRepetition(_Filter):
     max_top_ngram_char_fraction: dict[int, Share] = {2: 0.20, 3: 0.18, 4: 0.16}
     """Share of characters in the most frequent n-gram, by n."""
     max_duplicate_ngram_char_fraction: dict[int, Share] = {
-        **{5: 0.15, 6: 0.14, 7: 0.13},
-        **{8: 0.12, 9: 0.11, 10: 0.10},
+        5: 0.15,
+        6: 0.14,
+        7: 0.13,
+        8: 0.12,
+        9: 0.11,
+        10: 0.10,
     }
     """Share of characters in repeated n-grams, by n."""
 
@@ -64,7 +68,7 @@ class GopherQuality(_Filter):
 
 
 class C4Quality(_Filter):
-    """C4 (arXiv 1910.10683) as FineWeb uses it: without the terminal-punctuation rule. Lines are dropped, then pages."""
+    """C4 (arXiv 1910.10683) as FineWeb uses it: without terminal punctuation. Drops lines, then pages."""
 
     kind: Literal["c4_quality"] = "c4_quality"
     min_sentences: int = Field(5, ge=0)
