@@ -1,0 +1,132 @@
+"""The one door to Prefect: its REST API over httpx, so that the service does not load Prefect itself.
+
+https://docs.prefect.io/v3/api-ref/rest-api
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from app.settings import Settings
+
+QUEUES = ("low", "normal", "high")
+_OFFLINE_AFTER_SECONDS = 45.0
+
+
+class PrefectError(RuntimeError):
+    """Prefect refused a call or could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRunState:
+    """Where a flow run is. `type`: SCHEDULED PENDING RUNNING CANCELLING CANCELLED COMPLETED FAILED CRASHED PAUSED."""
+
+    type: str
+    name: str
+    message: str
+
+
+class PrefectClient:
+    """Submits, cancels and looks up flow runs. One instance for the service's life; close it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        auth = settings.prefect_auth.get_secret_value().partition(":")
+        self._deployments: dict[str, str] = {}
+        self._client = httpx.AsyncClient(
+            base_url=settings.prefect_api_url.rstrip("/") or "http://127.0.0.1:4200/api",
+            auth=(auth[0], auth[2]) if auth[0] else None,
+            timeout=httpx.Timeout(20, connect=3),
+            transport=httpx.AsyncHTTPTransport(retries=2),
+        )
+
+    async def submit(self, kind: str, pool: str, priority: str, parameters: dict[str, Any], name: str) -> str:
+        """Make a flow run of deployment `<kind>/<pool>`. Returns its id.
+
+        The idempotency key is (run, attempt): asking twice for the same attempt makes one flow run.
+        """
+        deployment = await self._deployment(f"{kind}/{pool}")
+        body = {
+            "name": name,
+            "parameters": parameters,
+            "work_queue_name": priority if priority in QUEUES else "normal",
+            "state": {"type": "SCHEDULED"},
+            "idempotency_key": f"{parameters.get('run_id')}:{parameters.get('attempt')}",
+        }
+        answer = await self._call("POST", f"/deployments/{deployment}/create_flow_run", body)
+        return str(answer["id"])
+
+    async def cancel(self, flow_run_id: str) -> None:
+        """Ask for a flow run's end. One that has not begun is cancelled at once, one that is over stays as it is."""
+        current = (await self.states([flow_run_id])).get(flow_run_id)
+        begun = current is not None and current.type in {"RUNNING", "PENDING", "CANCELLING"}
+        state = {"type": "CANCELLING" if begun else "CANCELLED"}
+        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False})
+
+    async def crash(self, flow_run_id: str, message: str) -> None:
+        """Mark a flow run as crashed whose worker is gone, so that it holds no slot any more."""
+        state = {"type": "CRASHED", "name": "Crashed", "message": message}
+        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
+
+    async def states(self, ids: list[str]) -> dict[str, FlowRunState]:
+        """States by flow run id; ids that Prefect does not know are left out."""
+        found: dict[str, FlowRunState] = {}
+        for start in range(0, len(ids), 200):
+            body = {"flow_runs": {"id": {"any_": ids[start : start + 200]}}, "limit": 200}
+            for row in await self._call("POST", "/flow_runs/filter", body):
+                state = row.get("state") or {}
+                found[row["id"]] = FlowRunState(
+                    type=str(state.get("type") or "SCHEDULED"),
+                    name=str(state.get("name") or ""),
+                    message=str(state.get("message") or ""),
+                )
+        return found
+
+    async def online_pools(self) -> dict[str, int]:
+        """Number of live workers of each work pool."""
+        counts: dict[str, int] = {}
+        for pool in await self._call("POST", "/work_pools/filter", {"limit": 200}):
+            workers = await self._call("POST", f"/work_pools/{pool['name']}/workers/filter", {"limit": 200})
+            counts[pool["name"]] = sum(_is_online(worker) for worker in workers)
+        return counts
+
+    async def healthy(self) -> bool:
+        """Does the server answer?"""
+        try:
+            await self._call("GET", "/health")
+        except PrefectError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.aclose()
+
+    async def _deployment(self, name: str) -> str:
+        if name not in self._deployments:
+            try:
+                answer = await self._call("GET", f"/deployments/name/{name}")
+            except PrefectError as error:
+                raise PrefectError(f"deployment {name} is missing; `python -m flows.deploy` registers it") from error
+            self._deployments[name] = str(answer["id"])
+        return self._deployments[name]
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            response = await self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise PrefectError(f"Prefect does not answer: {type(error).__name__}: {error}") from error
+        if response.is_error:
+            if response.status_code == httpx.codes.NOT_FOUND:
+                self._deployments.clear()  # the server may have been set up anew
+            raise PrefectError(f"Prefect: {method} {path}: {response.status_code} {response.text[:300]}")
+        return response.json() if response.content else None
+
+
+def _is_online(worker: dict[str, Any]) -> bool:
+    beat = worker.get("last_heartbeat_time")
+    if worker.get("status") != "ONLINE" or not beat:
+        return False
+    age = datetime.now(UTC) - datetime.fromisoformat(beat)
+    return age.total_seconds() < _OFFLINE_AFTER_SECONDS

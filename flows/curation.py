@@ -1,0 +1,93 @@
+"""Curation: documents, then tokens; each stage is cached by the content that went into it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.context import TaskRunContext
+from prefect.tasks import exponential_backoff
+
+from flows.hooks import report_end
+from flows.job import Job, open_job
+from flows.retries import worth_retrying
+from workers.specs.curation import CurationSpec
+from workers.specs.events import Artifact
+
+
+def _documents_key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
+    return f"documents-{arguments['key']}"
+
+
+def _dataset_key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
+    spec: CurationSpec = arguments["spec"]
+    return f"dataset-{spec.content_hash()}-{arguments['documents']}"
+
+
+@task(
+    name="documents",
+    cache_key_fn=_documents_key,
+    persist_result=True,
+    result_serializer="json",
+    retries=2,
+    retry_delay_seconds=exponential_backoff(backoff_factor=5),
+    retry_condition_fn=worth_retrying,
+)
+def make_documents(job: Job, spec: CurationSpec, key: str) -> str:
+    """Read, extract, filter, deduplicate. Returns the digest of the documents in the store."""
+    from workers.curation.pipeline import curate  # here: registering deployments needs no extractor
+
+    out = job.work / f"documents-{key[:16]}"
+    if not out.is_dir():
+        curate(spec, home=job.home, out=out, reporter=job.reporter)
+    statistics = json.loads((out / "statistics.json").read_text(encoding="utf-8"))
+    return job.publish(out, "other", f"{spec.name} documents", {"statistics": statistics, "fingerprint": key}).digest
+
+
+@task(
+    name="dataset",
+    cache_key_fn=_dataset_key,
+    persist_result=True,
+    result_serializer="json",
+    retries=2,
+    retry_delay_seconds=exponential_backoff(backoff_factor=5),
+    retry_condition_fn=worth_retrying,
+)
+def make_dataset(job: Job, spec: CurationSpec, documents: str) -> str:
+    """Train the tokenizer and pack. Returns the artifact of the dataset version as JSON."""
+    from workers.curation.pack import pack
+
+    out = job.work / f"dataset-{documents.removeprefix('sha256:')[:16]}"
+    if not out.is_dir():
+        pack(spec, documents=job.fetch(documents), out=out, reporter=job.reporter)
+    return job.publish(out, "dataset", spec.name, dataset_metadata(out, documents)).model_dump_json()
+
+
+def dataset_metadata(folder: Path, documents: str) -> dict[str, Any]:
+    """What the service shows of a dataset version: statistics and lineage, as packed into dataset.json."""
+    info = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    lineage = info.pop("lineage", {}) | {"documents": documents}
+    return {"statistics": info, "lineage": lineage}
+
+
+def build(job: Job, spec: CurationSpec) -> Artifact:
+    """Both stages; one whose inputs are unchanged comes from the cache as long as the store still has it."""
+    from workers.curation.pipeline import fingerprint
+
+    key = fingerprint(spec, job.home)
+    documents = make_documents(job, spec, key)
+    if not job.storage.has(documents.removeprefix("sha256:")):
+        documents = make_documents.with_options(refresh_cache=True)(job, spec, key)
+    dataset = Artifact.model_validate_json(make_dataset(job, spec, documents))
+    if not job.storage.has(dataset.digest.removeprefix("sha256:")):
+        dataset = Artifact.model_validate_json(make_dataset.with_options(refresh_cache=True)(job, spec, documents))
+    job.reporter.artifact(dataset)  # a cached version belongs to this run as well
+    return dataset
+
+
+@flow(name="curation", on_crashed=[report_end], on_cancellation=[report_end])
+def curation(run_id: str, attempt: int, spec: dict[str, Any]) -> None:
+    """From raw documents to a dataset version."""
+    with open_job(run_id, attempt) as job:
+        dataset = build(job, CurationSpec.model_validate(spec))
+        job.complete({"dataset": dataset.digest, "statistics": dataset.metadata["statistics"]})

@@ -1,0 +1,71 @@
+"""The pipeline strings the words together: each stage is a run of its own, launched through the REST API.
+
+It lives in a pool of its own (`control`), so that it never holds a place that its children need. Launches are
+idempotent by (pipeline, stage): a pipeline that crashed takes up its children where they are.
+"""
+
+import time
+from typing import Any
+
+from prefect import flow
+
+from flows.hooks import report_end
+from flows.job import Job, open_job
+from workers.specs import PipelineSpec
+from workers.specs.base import Spec
+from workers.specs.events import RunState
+
+_POLL_SECONDS = 1.0
+
+
+class StageError(RuntimeError):
+    """A stage ended otherwise than completed: the pipeline ends with it."""
+
+
+@flow(name="pipeline", on_crashed=[report_end], on_cancellation=[report_end])
+def pipeline(run_id: str, attempt: int, spec: dict[str, Any]) -> None:
+    """From raw documents to a released model."""
+    with open_job(run_id, attempt) as job:
+        stages = PipelineSpec.model_validate(spec)
+        summary: dict[str, Any] = {}
+        dataset = _run_stage(job, "curation", stages.curation, summary)["dataset"]
+        trained = _run_stage(job, "training", stages.training.model_copy(update={"dataset": dataset}), summary)
+        origin = {"dataset": dataset, "checkpoint": trained["checkpoint"]}
+        scores = _run_stage(job, "evaluation", stages.evaluation.model_copy(update=origin), summary)
+        last = stages.release.model_copy(update=origin | {"evaluation": scores["evaluation"]})
+        _run_stage(job, "release", last, summary)
+        job.complete(summary)
+
+
+def _run_stage(job: Job, stage: str, spec: Spec, summary: dict[str, Any]) -> dict[str, Any]:
+    parent = job.api.run(job.run_id)
+    request = {
+        "spec": spec.model_dump(mode="json"),
+        "name": f"{parent['name']} · {stage}",
+        "parent_id": job.run_id,
+        "stage": stage,
+        "priority": parent["priority"],
+        "max_attempts": parent["max_attempts"],
+    }
+    child = job.api.launch(request, idempotency_key=f"{job.run_id}:{stage}")
+    job.reporter.event("stage", f"{stage} is run {child['id']}", stage=stage, run_id=child["id"])
+    while not RunState(child["state"]).terminal:
+        time.sleep(_POLL_SECONDS)
+        job.reporter.commands()  # raises when this attempt is over
+        child = job.api.run(child["id"])
+    if child["state"] != RunState.COMPLETED:
+        raise StageError(
+            f"{stage} (run {child['id']}) ended as {child['state']}: {child['error'] or 'no reason given'}"
+        )
+    result: dict[str, Any] = child["summary"] | {"run_id": child["id"]}
+    if stage == "training":
+        result["checkpoint"] = result.get("checkpoint") or _last_checkpoint(job, child["id"])
+    summary[stage] = result
+    return result
+
+
+def _last_checkpoint(job: Job, run_id: str) -> str:
+    checkpoint = job.api.latest_checkpoint(run_id)
+    if checkpoint is None:
+        raise StageError(f"training (run {run_id}) completed without a checkpoint")
+    return checkpoint.digest

@@ -1,0 +1,43 @@
+"""Training: one attempt, from the newest checkpoint that the service has accepted."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+
+from flows.hooks import report_end
+from flows.job import Job, open_job
+from workers.specs.training import TrainingSpec
+
+_BRANCHES_PER_ATTEMPT = 1000
+
+
+@task(name="train")
+def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
+    """No Prefect retries: a new attempt is the service's to give."""
+    from workers.training.trainer import train  # here: registering deployments needs no torch
+
+    if spec.dataset is None:
+        raise ValueError("spec.dataset is missing: give the digest of a dataset version")
+    latest = job.api.latest_checkpoint(job.run_id)
+    resume = job.fetch(latest.digest) if latest else None
+
+    def publish(folder: Path, step: int) -> None:
+        job.publish(folder, "checkpoint", f"step-{step:08d}", {"step": step, "dataset": spec.dataset}, step)
+
+    return train(
+        spec,
+        dataset=job.fetch(spec.dataset),
+        out=job.work / f"attempt-{job.attempt}",
+        reporter=job.reporter,
+        publish=publish,
+        resume=resume,
+        first_branch=(job.attempt - 1) * _BRANCHES_PER_ATTEMPT,
+    )
+
+
+@flow(name="training", on_crashed=[report_end], on_cancellation=[report_end])
+def training(run_id: str, attempt: int, spec: dict[str, Any]) -> None:
+    """From a dataset version to a checkpoint."""
+    with open_job(run_id, attempt) as job:
+        job.complete(run_training(job, TrainingSpec.model_validate(spec)))
