@@ -1,0 +1,88 @@
+"""Grouped-query attention with rotary positions, documents masked from one another, and a key-value cache.
+
+GQA: arXiv 2305.13245. RoPE (rotate-half form): arXiv 2104.09864. NoPE layers: arXiv 2501.18795, as in SmolLM3.
+
+Shapes: B batch, T new tokens, S all tokens (past and new), H query heads, G key-value heads, D head width, C model
+width.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workers.specs.training.model import Model
+
+
+@dataclass
+class Cache:
+    """Keys and values of the tokens seen so far, one (B, G, S, D) pair a layer, and how many tokens that is."""
+
+    keys: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+    num_tokens: int = 0
+
+    def extend(self, layer: int, k_BGTD: Tensor, v_BGTD: Tensor) -> tuple[Tensor, Tensor]:
+        """Append one layer's new keys and values; all of them.  2 x (B, G, T, D) -> 2 x (B, G, S, D)"""
+        if layer == len(self.keys):
+            self.keys.append(k_BGTD)
+            self.values.append(v_BGTD)
+        else:
+            self.keys[layer] = torch.cat((self.keys[layer], k_BGTD), dim=2)
+            self.values[layer] = torch.cat((self.values[layer], v_BGTD), dim=2)
+        return self.keys[layer], self.values[layer]
+
+
+def rotary_table(positions_T: Tensor, width: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of the rotation at each position, fp32.  (T,) -> 2 x (T, D)"""
+    exponents = torch.arange(0, width, 2, dtype=torch.float32, device=positions_T.device) / width
+    angles = torch.outer(positions_T.float(), theta**-exponents)
+    angles_TD = torch.cat((angles, angles), dim=-1)
+    return angles_TD.cos(), angles_TD.sin()
+
+
+def rotate(x_BHTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+    """Turn each pair (i, i + D/2) by its position's angle.  (B, H, T, D) -> (B, H, T, D)"""
+    cos_TD, sin_TD = cos_TD.to(x_BHTD.dtype), sin_TD.to(x_BHTD.dtype)
+    first, second = x_BHTD.chunk(2, dim=-1)
+    return x_BHTD * cos_TD + torch.cat((-second, first), dim=-1) * sin_TD
+
+
+def document_mask(documents_BT: Tensor) -> Tensor:
+    """Who may look at whom: earlier tokens of the same document.  (B, T) -> (B, 1, T, T) bool"""
+    length = documents_BT.shape[1]
+    causal_TT = torch.ones(length, length, dtype=torch.bool, device=documents_BT.device).tril()
+    same_BTT = documents_BT[:, :, None] == documents_BT[:, None, :]
+    return (same_BTT & causal_TT)[:, None]
+
+
+class Attention(nn.Module):
+    """One attention layer with fused query, key and value projections."""
+
+    def __init__(self, model: Model, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.num_heads, self.num_kv_heads = model.num_heads, model.num_kv_heads
+        self.head_width = model.d_model // model.num_heads
+        self.has_rotary = not model.nope_interval or (layer + 1) % model.nope_interval != 0
+        self.qkv = nn.Linear(model.d_model, (self.num_heads + 2 * self.num_kv_heads) * self.head_width, bias=False)
+        self.out = nn.Linear(model.d_model, model.d_model, bias=False)
+
+    def forward(
+        self, x_BTC: Tensor, table: tuple[Tensor, Tensor], mask_BHTS: Tensor | None, cache: Cache | None = None
+    ) -> Tensor:
+        """(B, T, C) -> (B, T, C). Without a mask: plain causal; with a cache the mask must cover past and new."""
+        num_tokens = x_BTC.shape[1]
+        heads = self.qkv(x_BTC).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        q_BHTD, k_BGTD, v_BGTD = heads.split((self.num_heads, self.num_kv_heads, self.num_kv_heads), dim=1)
+        if self.has_rotary:
+            q_BHTD, k_BGTD = rotate(q_BHTD, *table), rotate(k_BGTD, *table)
+        if cache is not None:
+            k_BGTD, v_BGTD = cache.extend(self.layer, k_BGTD, v_BGTD)
+        group = self.num_heads // self.num_kv_heads
+        k_BHSD, v_BHSD = k_BGTD.repeat_interleave(group, dim=1), v_BGTD.repeat_interleave(group, dim=1)
+        mixed_BHTD = functional.scaled_dot_product_attention(
+            q_BHTD, k_BHSD, v_BHSD, attn_mask=mask_BHTS, is_causal=mask_BHTS is None and num_tokens > 1
+        )
+        return self.out(mixed_BHTD.transpose(1, 2).flatten(2))

@@ -1,0 +1,56 @@
+"""The SmolLM3 decoder in plain PyTorch; same numbers as transformers' `SmolLM3ForCausalLM`.
+
+https://huggingface.co/blog/smollm3
+
+Shapes: B batch, T tokens, C model width, V vocabulary.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workers.model.attention import Cache, document_mask, rotary_table
+from workers.model.block import Block
+from workers.specs.training.model import Model
+
+
+class Transformer(nn.Module):
+    """Decoder-only language model. Weights are drawn from torch's global generator: seed it first."""
+
+    def __init__(self, model: Model, vocab_size: int) -> None:
+        super().__init__()
+        self.spec, self.vocab_size = model, vocab_size
+        self.embedding = nn.Embedding(vocab_size, model.d_model)
+        self.blocks = nn.ModuleList(Block(model, layer) for layer in range(model.num_layers))
+        self.norm = nn.RMSNorm(model.d_model, eps=model.norm_eps)
+        self.head = None if model.tied_embeddings else nn.Linear(model.d_model, vocab_size, bias=False)
+        for parameter in self.parameters():
+            if parameter.ndim == 2:
+                nn.init.normal_(parameter, std=model.init_std)
+
+    @property
+    def head_weight_VC(self) -> Tensor:
+        """Weight of the output projection: the embedding itself when tied."""
+        return self.embedding.weight if self.head is None else self.head.weight
+
+    def forward(self, tokens_BT: Tensor, documents_BT: Tensor | None = None, cache: Cache | None = None) -> Tensor:
+        """Logits of the next token at each place, fp32.  (B, T) int64 -> (B, T, V)
+
+        `documents_BT` numbers the document of each token: tokens see earlier ones of their own document alone. Rotary
+        positions run on through the window; since they act only through differences within a document, its
+        logits equal those of the document alone. With a `cache` the tokens follow the cached ones (no documents).
+        """
+        past = cache.num_tokens if cache else 0
+        num_tokens = tokens_BT.shape[1]
+        positions_T = torch.arange(past, past + num_tokens, device=tokens_BT.device)
+        table = rotary_table(positions_T, self.spec.d_model // self.spec.num_heads, self.spec.rope_theta)
+        mask = None if documents_BT is None else document_mask(documents_BT)
+        if past and num_tokens > 1:
+            everything = torch.arange(past + num_tokens, device=tokens_BT.device)
+            mask = everything <= positions_T[:, None]
+        x_BTC = self.embedding(tokens_BT)
+        for block in self.blocks:
+            x_BTC = block(x_BTC, table, mask, cache)
+        if cache is not None:
+            cache.num_tokens += num_tokens
+        return functional.linear(self.norm(x_BTC), self.head_weight_VC).float()
