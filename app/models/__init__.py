@@ -1,0 +1,34 @@
+"""All tables. Import it as `from app import models`."""
+
+from app.models.access import IdempotencyKey, LoginCode, Session, Token
+from app.models.base import Base, new_id
+from app.models.metrics import IngestBatch, Metric, MetricRollup, Series
+from app.models.operation import Lease, OutboxEntry, Worker
+from app.models.results import DatasetVersion, Evaluation, EvaluationItem
+from app.models.runs import Artifact, Attempt, Command, Event, Finding, Intervention, Run
+
+__all__ = [
+    "Artifact",
+    "Attempt",
+    "Base",
+    "Command",
+    "DatasetVersion",
+    "Evaluation",
+    "EvaluationItem",
+    "Event",
+    "Finding",
+    "IdempotencyKey",
+    "IngestBatch",
+    "Intervention",
+    "Lease",
+    "LoginCode",
+    "Metric",
+    "MetricRollup",
+    "OutboxEntry",
+    "Run",
+    "Series",
+    "Session",
+    "Token",
+    "Worker",
+    "new_id",
+]

@@ -1,0 +1,1 @@
+"""Migrations of the database. `python -m migrations upgrade head` brings it up to date."""
