@@ -11,9 +11,9 @@ from prefect import flow
 
 from flows.hooks import report_end
 from flows.job import Job, open_job
-from workers.specs import PipelineSpec
 from workers.specs.base import Spec
 from workers.specs.events import RunState
+from workers.specs.pipeline import PipelineSpec
 
 _POLL_SECONDS = 1.0
 
