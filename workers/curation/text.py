@@ -13,7 +13,7 @@ Span = tuple[int, int]
 
 _ANY_WORD = r"https?://\S+|\d+(?:[.,:]\d+)+|\w+(?:[.'\u2019]\w+)*|\.{2,}|-{2,}|[^\w\s]"
 _WORDS = re.compile(_ANY_WORD)
-_WORDS_WITH_ELISION = re.compile(r"\b[^\W\d_]{1,7}['\u2019](?=\w)|" + _ANY_WORD)
+_WORDS_WITH_ELISION = re.compile(r"\b(?!aujourd)[^\W\d_]{1,7}['\u2019](?=\w)|" + _ANY_WORD)
 _ELIDING_LANGUAGES = frozenset({"fr", "it"})
 _PARAGRAPH_BREAK = re.compile(r"\n{2,}")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'\u201d\u2019»)\]]*(?=\s|$)")
