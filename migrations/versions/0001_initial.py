@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
+STATES = "'queued', 'running', 'paused', 'cancelling', 'completed', 'failed', 'crashed', 'cancelled'"
 TABLES = [
     "metrics",
     "metric_rollups",
@@ -35,9 +36,9 @@ TABLES = [
 """In the order in which they can be dropped."""
 
 
-def document(name: str) -> sa.Column[Any]:
+def document(name: str, empty: str = "'{}'") -> sa.Column[Any]:
     """A JSONB column, empty by default."""
-    return sa.Column(name, postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False)
+    return sa.Column(name, postgresql.JSONB(), server_default=sa.text(f"{empty}::jsonb"), nullable=False)
 
 
 def created(name: str) -> sa.Column[Any]:
@@ -53,7 +54,7 @@ def upgrade() -> None:
         sa.Column("request_hash", sa.Text(), nullable=False),
         sa.Column("status", sa.BigInteger(), nullable=True),
         sa.Column("response", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.PrimaryKeyConstraint("principal", "key", name=op.f("pk_idempotency_keys")),
     )
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False)
@@ -71,9 +72,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="queued", nullable=False),
         sa.Column("state_reason", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "spec", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("spec"),
         sa.Column("spec_hash", sa.Text(), nullable=False),
         sa.Column("parent_id", sa.Text(), nullable=True),
         sa.Column("stage", sa.Text(), nullable=True),
@@ -82,35 +81,26 @@ def upgrade() -> None:
         sa.Column("tags", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
         sa.Column("attempt", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("max_attempts", sa.BigInteger(), server_default="3", nullable=False),
-        sa.Column(
-            "progress", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
-        ),
-        sa.Column(
-            "headline", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column(
-            "summary", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("progress", "'[]'"),
+        document("headline"),
+        document("summary"),
         sa.Column("num_interventions", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("prefect_flow_run_id", sa.Text(), nullable=True),
         sa.Column("mlflow_experiment_id", sa.Text(), nullable=True),
         sa.Column("mlflow_run_id", sa.Text(), nullable=True),
         sa.Column("created_by", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_step_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("submit_after", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("submit_after"),
         sa.CheckConstraint(
             "kind IN ('curation', 'training', 'evaluation', 'release', 'pipeline')", name=op.f("ck_runs_kind")
         ),
         sa.CheckConstraint("priority IN ('low', 'normal', 'high')", name=op.f("ck_runs_priority")),
-        sa.CheckConstraint(
-            "state IN ('queued', 'running', 'paused', 'cancelling', 'completed', 'failed', 'crashed', 'cancelled')",
-            name=op.f("ck_runs_state"),
-        ),
+        sa.CheckConstraint(f"state IN ({STATES})", name=op.f("ck_runs_state")),
         sa.CheckConstraint("attempt >= 1 AND max_attempts >= 1", name=op.f("ck_runs_attempts")),
         sa.ForeignKeyConstraint(["parent_id"], ["runs.id"], name=op.f("fk_runs_parent_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
@@ -135,7 +125,7 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("created_by", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
@@ -151,11 +141,9 @@ def upgrade() -> None:
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("spec_version", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "resources", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column("first_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("last_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        document("resources"),
+        created("first_seen_at"),
+        created("last_seen_at"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
         sa.UniqueConstraint("pool", "name", name=op.f("uq_workers_pool_name")),
     )
@@ -169,13 +157,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("step", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "files", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
-        ),
-        sa.Column(
-            "metadata", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column("committed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        document("files", "'[]'"),
+        document("metadata"),
+        created("committed_at"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_artifacts_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_artifacts")),
         sa.UniqueConstraint("run_id", "kind", "name", "digest", name=op.f("uq_artifacts_run_id_kind_name_digest")),
@@ -189,14 +173,11 @@ def upgrade() -> None:
         sa.Column("flow_run_id", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), server_default="queued", nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
-        sa.CheckConstraint(
-            "state IN ('queued', 'running', 'paused', 'cancelling', 'completed', 'failed', 'crashed', 'cancelled')",
-            name=op.f("ck_attempts_state"),
-        ),
+        sa.CheckConstraint(f"state IN ({STATES})", name=op.f("ck_attempts_state")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_attempts_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "number", name=op.f("pk_attempts")),
     )
@@ -205,12 +186,10 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column(
-            "arguments", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("arguments"),
         sa.Column("state", sa.Text(), server_default="sent", nullable=False),
         sa.Column("author", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('sent', 'delivered', 'applied')", name=op.f("ck_commands_state")),
@@ -224,16 +203,10 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column(
-            "statistics", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column(
-            "files", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
-        ),
-        sa.Column(
-            "lineage", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        created("created_at"),
+        document("statistics"),
+        document("files", "'[]'"),
+        document("lineage"),
         sa.CheckConstraint("version >= 1", name=op.f("ck_dataset_versions_version")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_dataset_versions_run_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_dataset_versions")),
@@ -253,10 +226,8 @@ def upgrade() -> None:
         sa.Column("high", sa.Float(precision=53), nullable=False),
         sa.Column("chance", sa.Float(precision=53), nullable=True),
         sa.Column("num_items", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "slices", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        document("slices"),
+        created("created_at"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_evaluations_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluations")),
     )
@@ -278,9 +249,7 @@ def upgrade() -> None:
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("step", sa.BigInteger(), nullable=True),
         sa.Column("time", sa.DateTime(timezone=True), nullable=False),
-        sa.Column(
-            "data", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("data"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_events_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
@@ -295,10 +264,8 @@ def upgrade() -> None:
         sa.Column("step", sa.BigInteger(), nullable=False),
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column(
-            "evidence", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column("time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        document("evidence"),
+        created("time"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_findings_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "id", name=op.f("pk_findings")),
     )
@@ -308,7 +275,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("received_at"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_ingest_batches_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "attempt", "source", "seq", name=op.f("pk_ingest_batches")),
     )
@@ -322,19 +289,13 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("rule", sa.Text(), nullable=False),
-        sa.Column(
-            "before", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column(
-            "after", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("before"),
+        document("after"),
         sa.Column("cost_steps", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "evidence", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("evidence"),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("outcome_step", sa.BigInteger(), nullable=True),
-        sa.Column("time", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("time"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_interventions_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "id", name=op.f("pk_interventions")),
     )
@@ -342,7 +303,7 @@ def upgrade() -> None:
         "login_codes",
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("token_id", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], name=op.f("fk_login_codes_token_id"), ondelete="CASCADE"),
@@ -353,12 +314,10 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column(
-            "payload", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        document("payload"),
+        created("created_at"),
         sa.Column("tries", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("not_before", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("not_before"),
         sa.Column("error", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_outbox_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
@@ -384,7 +343,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("token_id", sa.Text(), nullable=False),
         sa.Column("csrf_hash", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        created("created_at"),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], name=op.f("fk_sessions_token_id"), ondelete="CASCADE"),
@@ -397,9 +356,7 @@ def upgrade() -> None:
         sa.Column("slice", sa.Text(), nullable=False),
         sa.Column("score", sa.Float(precision=53), nullable=False),
         sa.Column("correct", sa.Boolean(), nullable=True),
-        sa.Column(
-            "data", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
-        ),
+        document("data"),
         sa.ForeignKeyConstraint(
             ["evaluation_id"], ["evaluations.id"], name=op.f("fk_evaluation_items_evaluation_id"), ondelete="CASCADE"
         ),
