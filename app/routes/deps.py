@@ -1,0 +1,98 @@
+"""Dependencies of routes: who calls, and whether it may. Every route declares `require(...)` or `public`.
+
+`Caller` is for handlers that want to know who called.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Database, database, session
+from app.services import auth
+from app.services.auth import Principal, Role
+from app.services.blobs import BlobStore, build_store
+from app.settings import Settings
+
+CSRF_HEADER = "X-CSRF-Token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Guard = Callable[[Request], Awaitable[Principal]]
+
+
+def require(*roles: Role) -> Guard:
+    """A dependency that lets in callers with one of the roles, and returns who it is.
+
+    401 without a valid token or session, 403 with the wrong role or, for writes of browsers, without CSRF token.
+    Its short transaction is over before the handler runs, so that a long stream holds no connection.
+    """
+
+    async def guard(request: Request) -> Principal:
+        found = await identify(request)
+        if found is None:
+            raise HTTPException(
+                401,
+                "A valid token is needed: `Authorization: Bearer hr_...`; browsers log in by `headrace login`.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if not any(found.may(role) for role in roles):
+            raise HTTPException(403, f"This needs the role {' or '.join(roles)}; the token has {found.role}.")
+        return found
+
+    guard.roles = roles  # type: ignore[attr-defined]  # read by the authorization matrix
+    return guard
+
+
+async def public() -> None:
+    """Marks a route that is open to all."""
+
+
+public.roles = ()  # type: ignore[attr-defined]  # read by the authorization matrix
+
+
+async def identify(request: Request) -> Principal | None:
+    """Who calls? A bearer token counts before the cookie. 403 for a browser's write without its CSRF token."""
+    if hasattr(request.state, "principal"):
+        known: Principal | None = request.state.principal
+        return known
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    cookie = request.cookies.get(cookie_name(request), "")
+    found: Principal | None = None
+    if scheme or cookie:
+        async with database(request).begin() as opened:
+            if scheme.lower() == "bearer":
+                found = await auth.check_token(opened, token.strip())
+            elif not scheme:
+                found = await auth.check_cookie(opened, cookie)
+    if found and found.csrf and request.method not in _SAFE_METHODS:
+        given = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(given.encode(), found.csrf.encode()):
+            raise HTTPException(
+                403, f"A browser's write needs the header {CSRF_HEADER}; GET /api/v1/auth/session has it."
+            )
+    request.state.principal = found
+    return found
+
+
+def cookie_name(request: Request) -> str:
+    """Cookies know no ports, so the name holds it: two services on one host keep their own sessions."""
+    return f"headrace_session_{request.url.port or request.url.scheme}"
+
+
+def app_settings(request: Request) -> Settings:
+    """The settings of this app."""
+    found: Settings = request.app.state.settings
+    return found
+
+
+def blob_store(request: Request) -> BlobStore:
+    """The store of this app."""
+    return build_store(app_settings(request))
+
+
+SettingsOf = Annotated[Settings, Depends(app_settings)]
+DatabaseOf = Annotated[Database, Depends(database)]
+SessionOf = Annotated[AsyncSession, Depends(session, scope="function")]
+StoreOf = Annotated[BlobStore, Depends(blob_store)]
