@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from workers.model.transformer import Transformer
 from workers.specs import RUN_SPEC, preset_names, preset_text
 from workers.specs.base import problems
 from workers.specs.training import TrainingSpec
@@ -63,8 +64,6 @@ def test_equal_specs_have_equal_hashes() -> None:
 def test_parameters_are_counted_as_the_model_has_them(
     heads: int, head_width: int, layers: int, ffn: int, tied: bool
 ) -> None:
-    from workers.model.transformer import Transformer
-
     model = Model(
         d_model=heads * head_width,
         num_layers=layers,
