@@ -1,0 +1,152 @@
+"""A series rises far over its own past: robust z-score (median, MAD) of its logarithm, with floors.
+
+A value is held against two pasts, and the higher score counts: the whole window, which sees a slow rise, and the last
+16 steps with the trend taken out, which keeps its eye through warm-up, when the window is wide because the series
+moves. Values over the threshold do not enter the window. Median and MAD: Leys et al. 2013,
+https://doi.org/10.1016/j.jesp.2013.03.013. Why update norms too: https://github.com/marin-community/marin/issues/1368
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers.monitoring.detectors._shared import SERIES, Sighting
+from workers.specs.monitoring import Spike
+
+MAD_TO_SIGMA = 1.4826
+NUM_RECENT = 16
+FLOORS = {"loss": 0.05, "grad_norm": 0.3, "update_norm": 0.1}
+"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """What is known of one series."""
+
+    steps: list[int] = field(default_factory=list)
+    logs: list[float] = field(default_factory=list)
+    residuals: list[float | None] = field(default_factory=list)
+    """Log minus the median of the 16 before it."""
+    excess: list[tuple[int, float]] = field(default_factory=list)
+    """The current run of values over the threshold: step, log."""
+
+    def learn(self, step: int, log: float, limit: int) -> None:
+        recent = self.logs[-NUM_RECENT:]
+        residual = log - _median(recent) if len(recent) == NUM_RECENT else None
+        self.steps = [*self.steps, step][-limit:]
+        self.logs = [*self.logs, log][-limit:]
+        self.residuals = [*self.residuals, residual][-limit:]
+
+    def rewind(self, step: int) -> None:
+        keep = sum(1 for s in self.steps if s < step)
+        self.steps, self.logs, self.residuals = self.steps[:keep], self.logs[:keep], self.residuals[:keep]
+        self.excess = []
+
+
+class SpikeDetector:
+    """Watches each of its series by itself. Findings out only after `patience_steps` in a row; one for each episode."""
+
+    kind = "spike"
+
+    def __init__(self, spec: Spike) -> None:
+        self.spec = spec
+        self._min_steps = min(spec.min_steps, spec.window_steps)
+        self._pasts = {series: _Past() for series in SERIES if series in spec.series}
+
+    def observe(self, step: int, values: Mapping[str, float]) -> list[Sighting]:
+        """Judge the figures against their past; those that are in order become past."""
+        found = [self._observe(step, s, values[s], past) for s, past in self._pasts.items() if s in values]
+        return [sighting for sighting in found if sighting]
+
+    def _observe(self, step: int, series: str, value: float, past: _Past) -> Sighting | None:
+        log = math.log(max(value, 1e-12)) if math.isfinite(value) else math.inf
+        z = self._score(series, log, past)
+        if z <= self.spec.threshold:
+            past.excess.clear()
+            if math.isfinite(log):
+                past.learn(step, log, self.spec.window_steps)
+            return None
+        past.excess.append((step, log))
+        # Half a window in a row is no spike but a new level; only a run that nobody steers gets there.
+        if len(past.excess) >= max(self.spec.window_steps // 2, 2 * self.spec.patience_steps):
+            self._accept_level(past)
+            return None
+        return self._sighting(step, series, value, z, past) if len(past.excess) == self.spec.patience_steps else None
+
+    def _score(self, series: str, log: float, past: _Past) -> float:
+        """The robust z-score; 0 while there is too little past."""
+        if len(past.logs) < self._min_steps:
+            return 0.0
+        floor = FLOORS[series]
+        score = _robust_z(log, past.logs, floor)
+        residuals = [r for r in past.residuals if r is not None]
+        if len(residuals) >= NUM_RECENT:
+            score = max(score, _robust_z(log - _median(past.logs[-NUM_RECENT:]), residuals, floor))
+        return score
+
+    def _accept_level(self, past: _Past) -> None:
+        accepted = [(s, x) for s, x in past.excess if math.isfinite(x)]
+        past.steps, past.logs, past.residuals, past.excess = [], [], [], []
+        for step, log in accepted:
+            past.learn(step, log, self.spec.window_steps)
+
+    def _sighting(self, step: int, series: str, value: float, z: float, past: _Past) -> Sighting:
+        onset = past.excess[0][0]
+        baseline = math.exp(_median(past.logs[-NUM_RECENT:]))
+        return Sighting(
+            detector=self.kind,
+            series=series,
+            step=step,
+            onset=onset,
+            value=value,
+            severity="critical" if z > 2 * self.spec.threshold else "warning",
+            message=f"{series} {value:.4g} is far over its level {baseline:.4g} since step {onset} (z {z:.1f})",
+            z=z,
+            threshold=self.spec.threshold,
+            baseline=baseline,
+        )
+
+    def pending(self) -> list[tuple[int, str]]:
+        """(onset, series) of the series that are over the threshold now."""
+        return [(past.excess[0][0], series) for series, past in self._pasts.items() if past.excess]
+
+    def rewind(self, step: int) -> None:
+        """Cut all windows to the steps before `step`."""
+        for past in self._pasts.values():
+            past.rewind(step)
+
+    def state_dict(self) -> dict[str, object]:
+        """JSON-able: the windows and current runs by series."""
+        return {
+            series: {
+                "steps": list(past.steps),
+                "logs": list(past.logs),
+                "residuals": list(past.residuals),
+                "excess": [[step, log if math.isfinite(log) else "inf"] for step, log in past.excess],
+            }
+            for series, past in self._pasts.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up a state from `state_dict`; series it does not know start anew."""
+        for series, past in self._pasts.items():
+            saved = state.get(series, {})
+            past.steps = list(saved.get("steps", []))
+            past.logs = list(saved.get("logs", []))
+            past.residuals = list(saved.get("residuals", []))
+            past.excess = [(int(step), float(log)) for step, log in saved.get("excess", [])]
+
+
+def _robust_z(value: float, past: list[float], floor: float) -> float:
+    if math.isinf(value):
+        return math.inf
+    centre = _median(past)
+    mad = _median([abs(x - centre) for x in past])
+    return (value - centre) / max(MAD_TO_SIGMA * mad, floor)
+
+
+def _median(values: list[float]) -> float:
+    # Sorting so short a list is several times faster than numpy's median, and this runs at each step.
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
