@@ -1,0 +1,89 @@
+"""Tokens, login links, browser sessions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from app.queries import tokens
+from app.routes.deps import SessionOf, SettingsOf, cookie_name, public, require
+from app.routes.pages import plain_page
+from app.schemas import LoginLink, Page, SessionInfo, TokenCreated, TokenInfo, TokenRequest
+from app.services import auth
+from app.services.auth import Principal
+
+router = APIRouter(tags=["auth"])
+Admin = Annotated[Principal, Depends(require("admin"))]
+
+
+@router.post("/api/v1/tokens", operation_id="create_token", status_code=201)
+async def create_token(body: TokenRequest, caller: Admin, session: SessionOf) -> TokenCreated:
+    """Make a token. It is shown in this answer only."""
+    row, secret = await auth.create_token(session, body.name, body.role, caller.name, body.expires_at)
+    return TokenCreated(id=row.id, name=row.name, role=body.role, token=secret)
+
+
+@router.get("/api/v1/tokens", operation_id="list_tokens")
+async def list_tokens(caller: Admin, session: SessionOf) -> Page[TokenInfo]:
+    """All tokens that were not revoked, without their secrets."""
+    return Page(items=[TokenInfo.model_validate(row) for row in await tokens.all_tokens(session)])
+
+
+@router.delete("/api/v1/tokens/{token_id}", operation_id="revoke_token", status_code=204)
+async def revoke_token(token_id: str, caller: Admin, session: SessionOf) -> None:
+    """End a token and the browser sessions that came from it, at once."""
+    if not await tokens.revoke(session, token_id):
+        raise HTTPException(404, f"There is no token {token_id!r}.")
+
+
+@router.post("/api/v1/auth/login-link", operation_id="create_login_link", status_code=201)
+async def create_login_link(
+    request: Request, caller: Annotated[Principal, Depends(require("viewer"))], session: SessionOf, settings: SettingsOf
+) -> LoginLink:
+    """A link that logs one browser in, once, within ten minutes, with the caller's rights."""
+    code, expires_at = await auth.create_login_code(session, caller.token_id)
+    base = settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return LoginLink(url=f"{base}/login?code={code}", code=code, expires_at=expires_at)
+
+
+@router.get("/login", include_in_schema=False, dependencies=[Depends(public)])
+async def log_in(
+    request: Request, session: SessionOf, settings: SettingsOf, code: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """Turn a login code into a session's cookie."""
+    cookie = await auth.log_in(session, code)
+    if cookie is None:
+        page = plain_page(
+            "This login link does not work", "It was used or is older than ten minutes.", "headrace login"
+        )
+        return HTMLResponse(page, 400, {"Cache-Control": "no-store"})
+    answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    answer.set_cookie(
+        cookie_name(request),
+        cookie,
+        max_age=auth.SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https" or settings.public_url.startswith("https://"),
+    )
+    return answer
+
+
+@router.get("/api/v1/auth/session", operation_id="get_session")
+async def get_session(caller: Annotated[Principal, Depends(require("viewer", "worker"))]) -> SessionInfo:
+    """Who calls, and the CSRF token for a browser's writes."""
+    return SessionInfo(name=caller.name, role=caller.role, csrf_token=caller.csrf)
+
+
+@router.post(
+    "/api/v1/auth/logout",
+    operation_id="log_out",
+    status_code=204,
+    dependencies=[Depends(require("viewer"))],
+)
+async def log_out(request: Request, response: Response, session: SessionOf) -> None:
+    """End this browser's session."""
+    name = cookie_name(request)
+    if cookie := request.cookies.get(name):
+        await auth.log_out(session, cookie)
+        response.delete_cookie(name, httponly=True, samesite="strict")
