@@ -3,10 +3,14 @@
 The kernel sends the signal when the *thread* that started the child ends, so start children from the main thread.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Callable
+
+import psutil
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -28,3 +32,39 @@ def ending_with_parent(sent: signal.Signals = signal.SIGTERM) -> Callable[[], No
 def adopt_orphans() -> None:
     """Make this process the parent of descendants whose own parent ends, so that it can end and reap them."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(of: int | None = None) -> list[psutil.Process]:
+    """All processes below this one (or below `of`), also those of other sessions. Zombies are left out."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(of).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+    return found
+
+
+_asked: dict[int, float] = {}
+
+
+def end_orphans(keep: set[int], grace_seconds: float = 10.0) -> int:
+    """End what was adopted: children of this process that it did not start (`keep` are its own). How many are left.
+
+    The first call asks with SIGTERM, one after `grace_seconds` kills. Each orphan goes with all below it.
+    """
+    moment = time.monotonic()
+    orphans = []
+    for child in psutil.Process().children():
+        if child.pid not in keep:
+            orphans += [child, *descendants(child.pid)]
+    for orphan in orphans:
+        asked = _asked.setdefault(orphan.pid, moment)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if moment - asked >= grace_seconds:
+                orphan.kill()
+            elif asked == moment:
+                orphan.terminate()
+    for pid in set(_asked) - {orphan.pid for orphan in orphans}:
+        del _asked[pid]
+    return len(orphans)

@@ -3,7 +3,6 @@
 Postgres refuses to run as root; a user namespace that maps root to uid 1000 gets around it without any chown.
 """
 
-import contextlib
 import os
 import secrets
 import shutil
@@ -13,6 +12,7 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from app.services.children import ending_with_parent
 
@@ -81,13 +81,13 @@ class EmbeddedPostgres:
         flags = [word for option in options for word in ("-c", option)]
         return [*_as_user(), str(binaries() / "postgres"), "-D", str(self.cluster), *flags]
 
-    def ready(self) -> bool:
-        """Does the server say that it takes connections? Line 8 of postmaster.pid, the port in line 4."""
+    def ready(self, pid: int) -> bool:
+        """Does the server with this pid take connections? It says so in line 8 of postmaster.pid."""
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return len(lines) >= 8 and lines[3].strip() == str(self.port) and lines[7].startswith("ready")
+        return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].startswith("ready")
 
     def start(self) -> str:
         """Start the server and wait until it takes connections; the url of its database `postgres`.
@@ -107,21 +107,13 @@ class EmbeddedPostgres:
                 preexec_fn=ending_with_parent(signal.SIGINT),  # noqa: PLW1509  only system calls in it
             )
         deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
+        while not self.ready(self._process.pid):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
                 raise PostgresError(f"Postgres did not start in {self.data_dir}; the end of {log}:\n{tail}")
             time.sleep(0.02)
         return self.url()
-
-    def _answers(self) -> bool:
-        # a file left by a killed server may still say ready: the process must be ours and the port open
-        if not self.ready():
-            return False
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return self._process is not None and self._process.poll() is None
-        return False
 
     def stop(self) -> None:
         """Fast shutdown: sessions are cut, data is safe. Harmless when nothing runs."""
@@ -137,14 +129,31 @@ class EmbeddedPostgres:
 
     def create_database(self, name: str) -> str:
         """Create the database if it is missing; its url."""
-        import psycopg  # here, since the CLI's fast path must not pay for it
-        from psycopg.sql import SQL, Identifier
+        ensure_database(self.url(name))
+        return self.url(name)
 
-        with psycopg.connect(self.url(), autocommit=True, connect_timeout=10) as connection:
+
+def ensure_database(url: str, timeout_seconds: float = 10.0) -> None:
+    """Create the database that `postgresql://.../NAME` names, if it is missing.
+
+    Raises PostgresError when the server cannot be reached, or its user may not create a database.
+    """
+    import psycopg  # here, since the CLI's fast path must not pay for it
+    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.sql import SQL, Identifier
+
+    parts: dict[str, Any] = dict(conninfo_to_dict(url))
+    name, server = str(parts["dbname"]), f"{parts.get('host')}:{parts.get('port', 5432)}"
+    parts |= {"dbname": "postgres", "connect_timeout": max(2, int(timeout_seconds))}
+    try:
+        with psycopg.connect(**parts, autocommit=True) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
             if found is None:
                 connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        return self.url(name)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PostgresError(f"the database {name} is missing on {server} and may not be created: create it") from error
+    except psycopg.OperationalError as error:
+        raise PostgresError(f"Postgres at {server} is not reachable, check HEADRACE_DATABASE_URL: {error}") from error
 
 
 def binaries() -> Path:
