@@ -84,7 +84,7 @@ class Controller:
 
     def _judge(self, step: int, values: Mapping[str, float]) -> Decision:
         self._history.add(step, values)
-        seen = [s for detector in self._detectors for s in detector.observe(step, values)]
+        seen = [s for detector in self._detectors for s in detector.observe(step, values, self.lr_scale)]
         sightings = [s for s in seen if s.detector == "non_finite" or not self._muted(step, s.series)]
         decision = Decision()
         if sightings:

@@ -103,3 +103,14 @@ def test_state_survives_strict_json():
 def test_non_finite_speaks_at_once(value):
     found = NonFiniteDetector().observe(3, {"loss": 2.0, "grad_norm": value})
     assert [(s.series, s.onset, s.severity) for s in found] == [("grad_norm", 3, "critical")]
+
+
+def test_a_lower_rate_of_our_own_does_not_lower_the_level():
+    """After a roll-back the steps before the fault are done again at a fraction of the rate."""
+    detector = SpikeDetector(Spike())
+    assert not feed(detector, noisy(13, 100), "update_norm")
+    for step, value in enumerate(noisy(14, 20, level=3 / 64), start=100):
+        assert not detector.observe(step, {"update_norm": float(value)}, lr_scale=1 / 64)
+    for step, value in enumerate(noisy(15, 200, level=3 * 50 / 64), start=120):
+        assert not detector.observe(step, {"update_norm": float(value)}, lr_scale=1 / 64)
+    assert detector.observe(320, {"update_norm": 60.0}, 1 / 64) or detector.observe(321, {"update_norm": 60.0}, 1 / 64)

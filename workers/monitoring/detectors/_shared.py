@@ -30,8 +30,8 @@ class Sighting:
 class Detector(Protocol):
     """A pure state machine over the steps of a run."""
 
-    def observe(self, step: int, values: Mapping[str, float]) -> list[Sighting]:
-        """Judge one step's figures, then learn from them."""
+    def observe(self, step: int, values: Mapping[str, float], lr_scale: float = 1.0) -> list[Sighting]:
+        """Judge one step's figures, then learn from them. `lr_scale` is the controller's part of the rate."""
         ...
 
     def pending(self) -> list[tuple[int, str]]:

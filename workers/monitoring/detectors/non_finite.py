@@ -11,7 +11,7 @@ class NonFiniteDetector:
 
     kind = "non_finite"
 
-    def observe(self, step: int, values: Mapping[str, float]) -> list[Sighting]:
+    def observe(self, step: int, values: Mapping[str, float], lr_scale: float = 1.0) -> list[Sighting]:
         """One sighting for each series that is not a finite number."""
         return [
             Sighting(

@@ -54,18 +54,18 @@ class SpikeDetector:
         self._min_steps = min(spec.min_steps, spec.window_steps)
         self._pasts = {series: _Past() for series in SERIES if series in spec.series}
 
-    def observe(self, step: int, values: Mapping[str, float]) -> list[Sighting]:
+    def observe(self, step: int, values: Mapping[str, float], lr_scale: float = 1.0) -> list[Sighting]:
         """Judge the figures against their past; those that are in order become past."""
-        found = [self._observe(step, s, values[s], past) for s, past in self._pasts.items() if s in values]
+        found = [self._observe(step, s, values[s], lr_scale, past) for s, past in self._pasts.items() if s in values]
         return [sighting for sighting in found if sighting]
 
-    def _observe(self, step: int, series: str, value: float, past: _Past) -> Sighting | None:
+    def _observe(self, step: int, series: str, value: float, lr_scale: float, past: _Past) -> Sighting | None:
         log = math.log(max(value, 1e-12)) if math.isfinite(value) else math.inf
         z = self._score(series, log, past)
         if z <= self.spec.threshold:
             past.excess.clear()
             if math.isfinite(log):
-                past.learn(step, log, self.spec.window_steps)
+                past.learn(step, self._to_learn(series, log, lr_scale, past), self.spec.window_steps)
             return None
         past.excess.append((step, log))
         # Half a window in a row is no spike but a new level; only a run that nobody steers gets there.
@@ -73,6 +73,17 @@ class SpikeDetector:
             self._accept_level(past)
             return None
         return self._sighting(step, series, value, z, past) if len(past.excess) == self.spec.patience_steps else None
+
+    def _to_learn(self, series: str, log: float, lr_scale: float, past: _Past) -> float:
+        """Updates as the spec's own rate would make them.
+
+        A level learnt while the rate is scaled down would turn every later step at full strength into a spike. Where
+        that figure would be a spike itself, the scale cancels a rate that is too high: then the update as it is.
+        """
+        if series != "update_norm" or lr_scale <= 0:
+            return log
+        unscaled = log - math.log(lr_scale)
+        return unscaled if self._score(series, unscaled, past) <= self.spec.threshold else log
 
     def _score(self, series: str, log: float, past: _Past) -> float:
         """The robust z-score; 0 while there is too little past."""
