@@ -29,7 +29,12 @@ class Verdicts:
 
     drops: list[Drop | None]
     cluster_sizes: list[int]
-    """Documents in the cluster of a kept document, itself included."""
+    """Documents in the cluster of a kept document, itself included; 0 for the others."""
+
+    @property
+    def num_kept(self) -> int:
+        """Documents that stay."""
+        return sum(drop is None for drop in self.drops)
 
 
 class DocumentSigner:

@@ -38,6 +38,8 @@ class C4QualityFilter:
         if drop := first_breach(self.spec, [("min_sentences", sentences, None)]):
             return drop
         shortened = "\n".join(kept).strip()
+        if not shortened:
+            return Drop("c4_quality.min_words_per_line", 0.0, float(self.spec.min_words_per_line))
         return text if shortened == text.text else Text(shortened, text.language)
 
     def _clean(self, line: str) -> str | None:
