@@ -82,6 +82,8 @@ class RunSummary(Schema):
     started_at: datetime | None
     finished_at: datetime | None
     heartbeat_at: datetime | None
+    last_step_at: datetime | None = None
+    """When the last metric or progress came."""
     progress: list[Progress]
     """Stages in the order in which they began."""
     headline: dict[str, float | None]
@@ -147,6 +149,8 @@ class Bucket(Schema):
     max: list[float | None]
     mean: list[float | None]
     last: list[float | None]
+    num_nonfinite: list[int] = Field(default_factory=list)
+    """Points of the bucket that are NaN or infinite; the other figures are over the finite ones."""
 
 
 class RunEvent(Schema):

@@ -2,7 +2,7 @@
 
 import mimetypes
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
@@ -19,7 +19,7 @@ DigestPath = Annotated[str, Path(pattern=r"^(sha256:)?[0-9a-f]{64}$", descriptio
 _INLINE = {"text/plain", "application/json"}
 _TEXT_SUFFIXES = (".txt", ".md", ".jsonl", ".yaml", ".yml", ".log", ".csv")
 _BINARY = "application/octet-stream"
-_READ = {200: {"content": {_BINARY: {}}, "description": "The content."}}
+_READ: dict[int | str, dict[str, Any]] = {200: {"content": {_BINARY: {}}, "description": "The content."}}
 
 
 @router.head("/api/v1/blobs/{sha256}", operation_id="stat_blob", dependencies=[Depends(require("worker", "operator"))])

@@ -1,0 +1,85 @@
+"""Dataset versions: their figures, their funnel, and what was kept and dropped."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from app.models import DatasetVersion as Row
+from app.queries import datasets as queries
+from app.routes.blobs import DigestPath
+from app.routes.deps import DatabaseOf, SessionOf, require
+from app.schemas import DatasetVersion, Page, Sample
+from app.services import cursors
+from app.services.datasets import SampleFilter, SampleReader
+from app.services.problems import not_found
+
+router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"], dependencies=[Depends(require("viewer", "worker"))])
+Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+@router.get("", operation_id="list_datasets")
+async def list_datasets(session: SessionOf, cursor: Cursor = None, limit: Limit = 50) -> Page[DatasetVersion]:
+    """The latest version of each dataset, by name."""
+    key = cursors.decode(cursor, [str])
+    rows = await queries.latest_versions(session, key[0] if key else None, limit + 1)
+    return _page(rows, limit, "name")
+
+
+@router.get("/versions/{digest}", operation_id="get_dataset_version")
+async def get_dataset_version(digest: DigestPath, session: SessionOf) -> DatasetVersion:
+    """One version."""
+    return DatasetVersion.model_validate(await _version(session, digest))
+
+
+@router.get("/versions/{digest}/funnel", operation_id="get_dataset_funnel")
+async def get_dataset_funnel(digest: DigestPath, session: SessionOf) -> list[dict[str, Any]]:
+    """Documents and bytes that are left after each step, by rule and language, as curation counted them."""
+    funnel = (await _version(session, digest)).statistics.get("funnel")
+    return funnel if isinstance(funnel, list) else []
+
+
+@router.get("/versions/{digest}/samples", operation_id="list_dataset_samples")
+async def list_dataset_samples(
+    digest: DigestPath,
+    database: DatabaseOf,
+    request: Request,
+    rule: Annotated[str | None, Query(max_length=200, description="A rule, or the kind of a filter.")] = None,
+    language: Annotated[str | None, Query(max_length=20)] = None,
+    kept: Annotated[bool | None, Query(description="Only kept documents, or only dropped ones.")] = None,
+    q: Annotated[str | None, Query(max_length=200, description="Found in text, URL or source.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[Sample]:
+    """Kept and dropped documents with the rule and the figure that decided."""
+    key = cursors.decode(cursor, [int])
+    async with database.begin() as session:
+        row = await _version(session, digest)
+    reader: SampleReader = request.app.state.samples
+    wanted = SampleFilter(rule=rule, language=language, kept=kept, q=q)
+    samples, following = await reader.page(row.digest, row.files, wanted, key[0] if key else 0, limit)
+    return Page(items=samples, next_cursor=None if following is None else cursors.encode(following))
+
+
+@router.get("/{name:path}/versions", operation_id="list_dataset_versions")
+async def list_dataset_versions(
+    name: str, session: SessionOf, cursor: Cursor = None, limit: Limit = 50
+) -> Page[DatasetVersion]:
+    """Versions of one dataset, the newest first."""
+    key = cursors.decode(cursor, [int])
+    rows = await queries.versions(session, name, key[0] if key else None, limit + 1)
+    if not rows and key is None:
+        raise not_found("dataset", name)
+    return _page(rows, limit, "version")
+
+
+async def _version(session: SessionOf, digest: str) -> Row:
+    row = await queries.version(session, f"sha256:{digest.removeprefix('sha256:')}")
+    if row is None:
+        raise not_found("dataset version", digest)
+    return row
+
+
+def _page(rows: list[Row], limit: int, key: str) -> Page[DatasetVersion]:
+    more = cursors.encode(getattr(rows[limit - 1], key)) if len(rows) > limit else None
+    return Page(items=[DatasetVersion.model_validate(row) for row in rows[:limit]], next_cursor=more)

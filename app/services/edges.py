@@ -1,0 +1,36 @@
+"""What runs beside the routes for the life of the service: tokens of the settings, live stream, MLflow outbox."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from app.db import Database, plain_url
+from app.services.auth import put_bootstrap_tokens
+from app.services.blobs import build_store
+from app.services.datasets import SampleReader
+from app.services.health import HealthCheck
+from app.services.live import LiveHub
+from app.services.mlflow_outbox import MlflowOutbox
+from app.settings import Settings
+
+
+@asynccontextmanager
+async def edges(app: Starlette, settings: Settings, database: Database) -> AsyncIterator[None]:
+    """Start them, put them into `app.state`, and end them. The schema must be up to date."""
+    async with database.begin() as session:
+        await put_bootstrap_tokens(session, settings)
+    store = build_store(settings)
+    app.state.samples = SampleReader(store, settings.home / "cache" / "samples")
+    app.state.health = HealthCheck(settings, database)
+    app.state.live = hub = LiveHub(plain_url(settings), database)
+    outbox = MlflowOutbox(settings, database, store) if settings.mlflow_url else None
+    await hub.start()
+    if outbox:
+        await outbox.start()
+    try:
+        yield
+    finally:
+        if outbox:
+            await outbox.stop()
+        await hub.stop()
