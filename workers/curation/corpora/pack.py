@@ -53,7 +53,7 @@ def find_pages(unpacked: Path, languages: tuple[str, ...]) -> list[Page]:
 
 
 def path_language(name: str) -> str:
-    """Two-letter code in a path: a folder (`fr-FR/x.html`, `zh_CN/`), else a double suffix (`ch01.fr.html`), else ''."""
+    """Two-letter code in a path: a folder (`fr-FR/x.html`), else a double suffix (`ch01.fr.html`), else empty."""
     *folders, file = name.split("/")
     for part in (*reversed(folders), *reversed(file.split(".")[1:-1])):
         if match := _LANGUAGE.match(part):
@@ -147,8 +147,7 @@ def _identity(name: str, date: float) -> dict[str, str]:
 
 
 def _content(path: Path) -> bytes:
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         content = file.read(_MAX_FILE_BYTES + 1)
     if len(content) > _MAX_FILE_BYTES:
         raise ValueError(f"{path.name} unpacks to more than {_MAX_FILE_BYTES} bytes")
