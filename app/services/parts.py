@@ -246,7 +246,20 @@ def worker_part(at: Addresses, pool: str) -> Part:
         "HEADRACE_API_URL": at.public_url,
         "HEADRACE_API_TOKEN": at.worker_token,
     }
+
+    def prepare() -> None:
+        """A fetched corpus lies in the stack's folder: this machine's workers see it in theirs."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "corpora").is_symlink():
+            (folder / "corpora").symlink_to(at.home / "corpora")
+
     command = [sys.executable, "-m", "app.worker", "--pool", pool]
     return Part(
-        f"worker-{pool}", command, environment, worker_reports(folder), ("api", "deployments"), stop_seconds=45.0
+        name=f"worker-{pool}",
+        command=command,
+        environment=environment,
+        check=worker_reports(folder),
+        after=("api", "deployments"),
+        stop_seconds=45.0,
+        prepare=prepare,
     )

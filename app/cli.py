@@ -1,0 +1,39 @@
+"""`headrace ...`: a thin client of the REST API, plus `up`, `down` and `worker`.
+
+Commands import what they need when they run, so that `headrace --help` is quick.
+"""
+
+import sys
+
+import typer
+
+from app.commands import corpus, demo, runs, stack, tokens, worker
+
+app = typer.Typer(
+    name="headrace",
+    help="From raw documents to a trained, measured, released small language model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (stack, demo, runs, corpus, worker, tokens):
+    module.register(app)
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 failure, 2 wrong usage, 130 stopped by Ctrl-C."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except RuntimeError as error:
+        code = getattr(error, "code", None)
+        if code is None:
+            raise
+        typer.echo(f"headrace: {error}", err=True)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The REST client of the CLI: where the service is, calls with time limits and retries, errors as plain text."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_RETRIES = 5
+_RETRY_STATUS = {429, 502, 503, 504}
+_USAGE_STATUS = {400, 422}
+
+
+class CommandError(RuntimeError):
+    """A command fails with this message for a person; exit code 2 is wrong usage, 1 failure."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Client:
+    """Calls to `/api/v1` of one service with one token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(30, connect=5),
+            trust_env=False,
+        )
+
+    def call(
+        self, method: str, path: str, body: Any = None, params: dict[str, Any] | None = None, key: str | None = None
+    ) -> Any:
+        """The JSON of the answer. Reads, and writes with an Idempotency-Key, are tried again when the service is away.
+
+        Raises CommandError with the problem's text and the pointers of wrong fields.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
+        sent = {name: value for name, value in (params or {}).items() if value is not None}
+        again = method == "GET" or key is not None
+        for attempt in range(_RETRIES):
+            last = not again or attempt == _RETRIES - 1
+            try:
+                response = self._client.request(method, path, json=body, params=sent, headers=headers)
+            except httpx.HTTPError as error:
+                if last:
+                    raise CommandError(f"{self.url} does not answer ({error or type(error).__name__})") from error
+            else:
+                if last or response.status_code not in _RETRY_STATUS:
+                    return _unpack(response)
+            time.sleep(0.5 * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def items(self, path: str, limit: int, **params: Any) -> Iterator[dict[str, Any]]:
+        """The items of a list, over its pages."""
+        cursor, count = None, 0
+        while count < limit:
+            page = self.call("GET", path, params={**params, "limit": min(200, limit - count), "cursor": cursor})
+            yield from page["items"]
+            count += len(page["items"])
+            cursor = page["next_cursor"]
+            if not cursor or not page["items"]:
+                return
+
+    def download(self, path: str, target: Path) -> None:
+        """Write the answer's bytes to a file, beside and renamed."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.part")
+        with self._client.stream("GET", path) as response, beside.open("wb") as file:
+            if not response.is_success:
+                response.read()
+                _unpack(response)
+            for chunk in response.iter_bytes(1 << 20):
+                file.write(chunk)
+        beside.replace(target)
+
+
+def _unpack(response: httpx.Response) -> Any:
+    if response.is_success:
+        return response.json() if response.content else None
+    code = 2 if response.status_code in _USAGE_STATUS else 1
+    try:
+        problem: dict[str, Any] = response.json()
+        lines = [f"{problem.get('title', response.reason_phrase)}: {problem.get('detail', '')}".rstrip(": ")]
+        lines += [f"  {error['pointer']}: {error['message']}" for error in problem.get("errors", [])]
+    except (ValueError, AttributeError, KeyError):
+        lines = [f"{response.status_code} {response.text[:300] or response.reason_phrase}"]
+    raise CommandError("\n".join(lines), code)
+
+
+def connect() -> Client:
+    """The service that the settings name, else the embedded stack of the data folder.
+
+    Raises CommandError when neither is there.
+    """
+    from app.services.credentials import read_credentials
+    from app.services.stack_file import is_running, read_state
+    from app.settings import settings
+
+    url, token = settings().api_url, settings().api_token.get_secret_value()
+    home = settings().home.expanduser().absolute()
+    if not url:
+        if not is_running(home):
+            raise CommandError(
+                f"no stack runs in {home}: start it with `headrace up`, "
+                "or set HEADRACE_API_URL and HEADRACE_API_TOKEN to reach another one"
+            )
+        url = read_state(home).url
+        if not url:
+            raise CommandError("the stack is still starting: `headrace status` shows how far it is")
+    if not token:
+        given = settings().admin_token.get_secret_value()
+        credentials = read_credentials(home)
+        token = given or (credentials.admin_token if credentials else "")
+    return Client(url, token)
