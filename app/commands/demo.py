@@ -1,4 +1,4 @@
-"""`headrace demo`: the main job on real documents, from fetching them to a released model, on the product's own road."""
+"""`headrace demo`: the main job on real documents, from fetching them to a released model."""
 
 import time
 from pathlib import Path
@@ -44,11 +44,12 @@ def demo(
 
 
 def _ensure_stack() -> None:
-    from app import stack
     from app.commands.stack import up
+    from app.services.stack_file import is_running
     from app.settings import settings
+    from app.stack import home_of
 
-    if not settings().api_url and not stack.is_running(stack.home_of(settings())):
+    if not settings().api_url and not is_running(home_of(settings())):
         up()
 
 
@@ -119,9 +120,7 @@ def _scores(results: list[dict[str, Any]]) -> dict[str, Any]:
     for result in results:
         by_metric.setdefault(result["metric"], []).append(result)
     if not {"bits_per_byte", "accuracy"} <= by_metric.keys():
-        raise CommandError(
-            "the evaluation has no bits per byte or no benchmark: keep one task of each kind in the spec"
-        )
+        raise CommandError("the evaluation has no bits per byte or no benchmark: keep a task of each in the spec")
     bits, benchmark = by_metric["bits_per_byte"][0], by_metric["accuracy"][0]
     keys = ("task", "value", "low", "high", "chance", "num_items")
     return {"bits_per_byte": bits["slices"], "benchmark": {key: benchmark.get(key) for key in keys}}

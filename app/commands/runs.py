@@ -33,11 +33,11 @@ def presets(as_json: AsJson = False) -> None:
 def submit(
     client: "Client",
     *,
-    preset: str | None,
-    spec: Path | None,
+    preset: str | None = None,
+    spec: Path | None = None,
     changes: list[str],
-    name: str | None,
-    folder: Path | None,
+    name: str | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Launch a run; the run as the service answers. The changed spec is sent whole, so lists can be changed too."""
     from app.commands.client import CommandError

@@ -20,10 +20,12 @@ def up(as_json: AsJson = False) -> None:
     from app.commands.client import CommandError
     from app.services.ports import PortTakenError
     from app.services.postgres import PostgresError
+    from app.services.stack_file import is_running, read_state
     from app.settings import settings
 
-    if stack.is_running(stack.home_of(settings())):
-        state = stack.read_state(stack.home_of(settings()))
+    home = stack.home_of(settings())
+    if is_running(home):
+        state = read_state(home)
         if not as_json:
             typer.echo("Headrace runs already.")
     else:
@@ -82,11 +84,12 @@ def down(as_json: AsJson = False) -> None:
 
 def status(as_json: AsJson = False) -> None:
     """Show the parts of the stack. Exit code 1 when it does not run or a part is not healthy."""
-    from app import stack
+    from app.services.stack_file import is_running, read_state
     from app.settings import settings
+    from app.stack import home_of
 
-    home = stack.home_of(settings())
-    running, state = stack.is_running(home), stack.read_state(home)
+    home = home_of(settings())
+    running, state = is_running(home), read_state(home)
     healthy = running and state.healthy
     if as_json:
         print_json({"running": running, "healthy": healthy, "home": str(home), **asdict(state)})

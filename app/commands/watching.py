@@ -32,8 +32,7 @@ def rows(run: dict[str, Any]) -> list[tuple[str, float, float, str, str]]:
     for part in [*run["children"], run] if run["children"] else [run]:
         prefix = f"{part['stage']} · " if part["stage"] else ""
         note = _note(part)
-        for step in part["progress"]:
-            shown.append((prefix + step["stage"], step["done"], step["total"], step["unit"], note))
+        shown += [(prefix + s["stage"], s["done"], s["total"], s["unit"], note) for s in part["progress"]]
         if not part["progress"] and part is not run:
             done = 1.0 if part["state"] == "completed" else 0.0
             shown.append((part["stage"] or part["name"], done, 1.0, "", note))
@@ -76,7 +75,7 @@ class _Bars:
         from rich.markup import escape
 
         for label, done, total, unit, note in rows(run):
-            fields = {"count": f"{done:,.0f}/{total:,.0f} {unit}", "note": escape(note)}
+            fields: dict[str, Any] = {"count": f"{done:,.0f}/{total:,.0f} {unit}", "note": escape(note)}
             if label not in self.tasks:
                 self.tasks[label] = self.progress.add_task(escape(label), total=total, **fields)
             self.progress.update(self.tasks[label], completed=done, total=total, **fields)
