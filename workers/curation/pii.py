@@ -22,6 +22,7 @@ _EMAIL = re.compile(rf"\b{_ATOM}(?:\.{_ATOM}){{0,16}}@(?:{_LABEL}\.)+{_LABEL}")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
 _IPV4 = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\.?\w)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
 
 def replace_pii(text: str, spec: Pii) -> str:
@@ -42,6 +43,8 @@ def _replace_ips(pattern: re.Pattern[str], text: str, placeholders: tuple[str, .
 
 def _is_public(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_global
+        found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    # Beyond 2000::/3 no IPv6 address is assigned to anyone (RFC 4291): `a::b` is code, not a host.
+    return found.is_global and (found.version == 4 or found in _GLOBAL_UNICAST)
