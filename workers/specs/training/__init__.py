@@ -60,7 +60,7 @@ class TrainingSpec(Spec):
     num_steps: int = Field(600, ge=1)
     seed: int = Field(0, ge=0)
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Type of the matrix products; weights and optimizer stay in float32. `auto`: bfloat16 where the hardware has it."""
+    """Type of the matrix products; weights and optimizer stay in float32. `auto`: bfloat16 where hardware has it."""
     compile: bool = False
     """torch.compile: pays on long runs."""
     deterministic: bool = True
