@@ -1,0 +1,127 @@
+"""Lines of a PDF page -> paragraphs, by where the lines stand. Coordinates are PDF points, y grows downwards.
+
+Two lines belong to one paragraph when the next one's first word would not have fitted on the line before.
+Running heads and feet go as in FinePDFs: edge lines that recur on a quarter of the pages, and on five at least.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+_BULLET = re.compile(r"^(?:[•‣◦▪■●○\u2013\u2014\u2217*·-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
+_HYPHENS = "-\u00ad\u2010\ufffe"
+"""pdfium writes U+FFFE for a hyphen at a line's end, and joins the lines."""
+_SOFT = re.compile(r"(\w)[\ufffe\u00ad]\s*(\w)")
+_DIGITS = re.compile(r"\d+")
+_EDGE_LINES = 2
+_MIN_RUNNING_PAGES = 5
+_MIN_RUNNING_SHARE = 0.25
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of text with its box and font size."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    size: float = 0.0
+
+
+def drop_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
+    """Pages without the heads and feet that recur (numbers aside) on 25% and 5 of them."""
+    counts = Counter(
+        key for page in pages for key in {_DIGITS.sub("#", page[index].text) for index in _edge_indices(page)}
+    )
+    least = max(_MIN_RUNNING_PAGES, _MIN_RUNNING_SHARE * len(pages))
+    running = {key for key, number in counts.items() if number >= least}
+    kept = []
+    for page in pages:
+        drop = {index for index in _edge_indices(page) if _DIGITS.sub("#", page[index].text) in running}
+        kept.append([line for index, line in enumerate(page) if index not in drop])
+    return kept
+
+
+def join_lines(lines: list[Line]) -> str:
+    """Paragraphs of a page, one a line."""
+    paragraphs: list[str] = []
+    for column in _columns([line for line in lines if line.text.strip()]):
+        edge = _right_edge(column)
+        leading = _leading(column)
+        before: Line | None = None
+        for line in column:
+            if before is not None and _continues(before, line, edge, leading):
+                paragraphs[-1] = _join(paragraphs[-1], line.text.strip())
+            else:
+                paragraphs.append(line.text.strip())
+            before = line
+    return "\n".join(heal_hyphens(paragraph) for paragraph in paragraphs)
+
+
+def heal_hyphens(text: str) -> str:
+    """Hyphens that only a line's end made, inside the text, are taken out again; those of compounds stay."""
+    return _SOFT.sub(lambda match: match[1] + _between(match[1], match[2]) + match[2], text)
+
+
+def _edge_indices(page: list[Line]) -> set[int]:
+    """The outermost lines by height: a foot may come first in the file."""
+    order = sorted(range(len(page)), key=lambda index: page[index].y0)
+    return {*order[:_EDGE_LINES], *order[-_EDGE_LINES:]}
+
+
+def _columns(lines: list[Line]) -> list[list[Line]]:
+    """Runs of lines that go down the page; going up begins another column."""
+    columns: list[list[Line]] = []
+    for line in lines:
+        if columns and line.y0 > columns[-1][-1].y0 - _height(line):
+            columns[-1].append(line)
+        else:
+            columns.append([line])
+    return columns
+
+
+def _right_edge(column: list[Line]) -> float:
+    """Where full lines end: the furthest among lines of the usual size (a title may span two columns)."""
+    sizes = Counter(round(line.size, 1) for line in column)
+    usual = max(sizes, key=lambda size: (sizes[size], size))
+    return max(line.x1 for line in column if round(line.size, 1) == usual)
+
+
+def _leading(column: list[Line]) -> float:
+    steps = [after.y0 - before.y0 for before, after in pairwise(column)]
+    return median([step for step in steps if step > 1] or [0.0])
+
+
+def _continues(before: Line, line: Line, edge: float, leading: float) -> bool:
+    height = _height(before)
+    step = line.y0 - before.y0
+    if abs(step) < 0.5 * height and line.x0 >= before.x1 - 1:
+        return True  # the same line, in pieces
+    if step > 1.35 * max(min(leading, 2 * height), height) or abs(line.size - before.size) > 0.1 * before.size:
+        return False
+    if _BULLET.match(line.text):
+        return False
+    letter = (line.x1 - line.x0) / max(len(line.text), 1)
+    if line.x0 > before.x0 + 1.5 * letter and not _BULLET.match(before.text):
+        return False  # the first line of a paragraph is set in
+    first_word = line.text.split(maxsplit=1)[0]
+    return before.x1 + (len(first_word) + 1) * letter > edge or before.text.rstrip()[-1] in _HYPHENS[1:]
+
+
+def _join(head: str, tail: str) -> str:
+    if head[-1] in _HYPHENS and len(head) > 1 and head[-2].isalpha() and tail[0].isalpha():
+        return head[:-1] + _between(head[-2], tail[0]) + tail
+    return f"{head} {tail}"
+
+
+def _between(before: str, after: str) -> str:
+    """`Text-` + `verarbeitung`: nothing; `E-` + `Mail`, `10-` + `20`: the hyphen is the word's own."""
+    return "" if after.islower() or (before.isupper() and after.isupper()) else "-"
+
+
+def _height(line: Line) -> float:
+    return max(line.y1 - line.y0, 1.0)

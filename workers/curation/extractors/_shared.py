@@ -1,0 +1,120 @@
+"""What extractors share: bytes -> str, cleaning, guards against hostile HTML.
+
+Charset by WHATWG names: https://encoding.spec.whatwg.org/#names-and-labels
+"""
+
+import codecs
+import re
+
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+from workers.curation.document import Document, Drop, RawRecord, Reject
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,400}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_META_BYTES = 4096
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_MAX_BROKEN_SHARE = 0.1
+
+# Parsers take time quadratic in depth and in attributes: 20,000 nested <div> keep Resiliparse busy for 9 s, 200,000
+# attributes keep lxml busy for minutes, both inside C where no timer reaches.
+_MAX_DEPTH = 3000
+_MAX_ATTRIBUTES = 2000
+_SUSPECT_TAG = re.compile(r"<[a-zA-Z][^>]{8000,}")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_VOID = "area base br col embed hr img input link meta param source track wbr"
+_OPTIONAL_END = "p li dt dd option optgroup tr td th tbody thead tfoot colgroup caption rb rt rtc rp html head body"
+_NO_DEPTH = frozenset(f"{_VOID} {_OPTIONAL_END}".split())
+"""Elements that need no end tag: left open they don't nest."""
+
+
+class UndecodableError(ValueError):
+    """Bytes that are no text in any charset that was tried."""
+
+
+def decode(content: bytes, charset: str | None, is_html: bool = False) -> str:
+    """Text of a page: BOM, UTF-8 where it is that and more than ASCII, HTTP charset, <meta>, UTF-8, a detector.
+
+    Text that is valid UTF-8 beyond ASCII is UTF-8, whatever a header claims. Raises UndecodableError.
+    """
+    for bom, name in _BOMS:
+        if content.startswith(bom):
+            return _sound(content.decode(name, "replace"))
+    if not content.isascii() and (text := _try(content, "utf-8")) is not None:
+        return _sound(text)
+    meta = _META_CHARSET.search(content[:_META_BYTES]) if is_html else None
+    for name in (charset, meta[1].decode("ascii", "replace") if meta else None, "utf-8"):
+        found = _try(content, map_encoding_to_html5(name, fallback_utf8=False) or name) if name else None
+        if found is not None:
+            return _sound(found)
+    return _sound(content.decode(detect_encoding(content) or "utf-8", "replace"))
+
+
+def clean(text: str) -> str:
+    """Line ends as newlines; no control characters, NUL or lone surrogates; no spaces at line ends."""
+    text = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n"))
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+
+
+def make_document(
+    record: RawRecord, text: str, kind: str, metadata: dict[str, str | int | float] | None = None
+) -> Document | Drop:
+    """The document with cleaned text, or the drop `<kind>.no_text` when nothing is left."""
+    text = clean(text)
+    if not text.strip():
+        return Drop(rule=f"{kind}.no_text", figure=0, threshold=1)
+    return Document(
+        id=record.id,
+        source=record.source,
+        text=text,
+        media_type=record.media_type,
+        url=record.url,
+        metadata={**record.metadata, **(metadata or {})},
+    )
+
+
+def decode_html(record: RawRecord) -> str | Reject:
+    """The page as a string, or why no parser should see it: `undecodable_text`, `html_too_deep`, ..."""
+    try:
+        html = decode(record.content, record.charset, is_html=True)
+    except UndecodableError as error:
+        return Reject(source=record.source, reason="undecodable_text", detail=str(error))
+    html = _CONTROLS.sub("", html)
+    for tag in _SUSPECT_TAG.finditer(html):
+        if (number := len(_QUOTED.sub("", tag[0]).split())) > _MAX_ATTRIBUTES:
+            return Reject(source=record.source, reason="html_too_many_attributes", detail=f"{number} in one tag")
+    if html.count("<") > _MAX_DEPTH and (depth := _depth(html)) > _MAX_DEPTH:
+        return Reject(source=record.source, reason="html_too_deep", detail=f"{depth} nested elements")
+    return html
+
+
+def _depth(html: str) -> int:
+    depth = deepest = 0
+    for end, name in _TAG.findall(html):
+        if name.lower() in _NO_DEPTH:
+            continue
+        depth = max(depth - 1, 0) if end else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _try(content: bytes, name: str) -> str | None:
+    try:
+        return content.decode(name)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _sound(text: str) -> str:
+    """The text itself; raises UndecodableError when a tenth of it is no text."""
+    broken = text.count("\ufffd") + len(_CONTROLS.findall(text))
+    if broken > _MAX_BROKEN_SHARE * len(text):
+        raise UndecodableError(f"{broken} of {len(text)} characters cannot be text")
+    return text

