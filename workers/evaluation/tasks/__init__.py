@@ -1,0 +1,1 @@
+"""Tasks: each gives items with scores, one file a kind."""
