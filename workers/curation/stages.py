@@ -58,7 +58,7 @@ class Stages:
 
     def __init__(self, spec: CurationSpec) -> None:
         self.spec = spec
-        self.html, self.pdf = build_extractor(spec.html_extractor), build_extractor(spec.pdf_extractor)
+        self.extractor = build_extractor(spec)
         self.identifier = Identifier(spec.language)
         self.filters = [(filter_.kind, build_filter(filter_)) for filter_ in spec.filters]
         self.kinds = list(dict.fromkeys(kind for kind, _ in self.filters))
@@ -94,8 +94,7 @@ class Stages:
         return _kept(outcome, document, clean)
 
     def _extract(self, outcome: Outcome, record: RawRecord) -> Document | None:
-        extractor = self.pdf if record.media_type == "application/pdf" else self.html
-        found = extractor.extract(record)
+        found = self.extractor.extract(record)
         if isinstance(found, Reject):
             outcome.reject = found
             return None
@@ -115,9 +114,9 @@ class Stages:
         return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
 
     def _identify(self, outcome: Outcome, document: Document) -> bool:
-        document.language, document.language_score = self.identifier.identify(document.text)
+        drop = self.identifier.judge(document)
         outcome.language = document.language
-        if drop := self.identifier.judge(document):
+        if drop:
             _dropped(outcome, "language", document, document.text, drop)
             return False
         outcome.passed.append(("language", _size(document.text)))
