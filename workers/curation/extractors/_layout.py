@@ -12,9 +12,10 @@ from statistics import median
 
 _BULLET = re.compile(r"^(?:[•‣◦▪■●○\u2013\u2014\u2217*·-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
 _HYPHENS = "-\u00ad\u2010\ufffe"
-"""pdfium writes U+FFFE for a hyphen at a line's end, and joins the lines."""
+"""pdfium writes U+FFFE for a hyphen at a line's end."""
 _SOFT = re.compile(r"(\w)[\ufffe\u00ad]\s*(\w)")
-_DIGITS = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?:\d+|\b[ivxlcdm]+\b)(?:\s*/\s*\d+)?")
+"""Page numbers: `12`, `xiv`, `12 / 248`."""
 _EDGE_LINES = 2
 _MIN_RUNNING_PAGES = 5
 _MIN_RUNNING_SHARE = 0.25
@@ -35,13 +36,13 @@ class Line:
 def drop_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
     """Pages without the heads and feet that recur (numbers aside) on 25% and 5 of them."""
     counts = Counter(
-        key for page in pages for key in {_DIGITS.sub("#", page[index].text) for index in _edge_indices(page)}
+        key for page in pages for key in {_NUMBER.sub("#", page[index].text) for index in _edge_indices(page)}
     )
     least = max(_MIN_RUNNING_PAGES, _MIN_RUNNING_SHARE * len(pages))
     running = {key for key, number in counts.items() if number >= least}
     kept = []
     for page in pages:
-        drop = {index for index in _edge_indices(page) if _DIGITS.sub("#", page[index].text) in running}
+        drop = {index for index in _edge_indices(page) if _NUMBER.sub("#", page[index].text) in running}
         kept.append([line for index, line in enumerate(page) if index not in drop])
     return kept
 
@@ -85,10 +86,16 @@ def _columns(lines: list[Line]) -> list[list[Line]]:
 
 
 def _right_edge(column: list[Line]) -> float:
-    """Where full lines end: the furthest among lines of the usual size (a title may span two columns)."""
+    """Where full lines end: the furthest place, to 3 points, where several do; the furthest of all without such.
+
+    Only lines of the usual size count: a title may span two columns.
+    """
     sizes = Counter(round(line.size, 1) for line in column)
     usual = max(sizes, key=lambda size: (sizes[size], size))
-    return max(line.x1 for line in column if round(line.size, 1) == usual)
+    ends = [line.x1 for line in column if round(line.size, 1) == usual]
+    places = Counter(round(end / 3) for end in ends)
+    shared = [place for place, number in places.items() if number >= max(3, 0.1 * len(ends))]
+    return 3.0 * max(shared) if shared else max(ends)
 
 
 def _leading(column: list[Line]) -> float:

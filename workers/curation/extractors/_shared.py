@@ -44,13 +44,14 @@ def decode(content: bytes, charset: str | None, is_html: bool = False) -> str:
 
     Text that is valid UTF-8 beyond ASCII is UTF-8, whatever a header claims. Raises UndecodableError.
     """
-    for bom, name in _BOMS:
+    for bom, codec in _BOMS:
         if content.startswith(bom):
-            return _sound(content.decode(name, "replace"))
+            return _sound(content.decode(codec, "replace"))
     if not content.isascii() and (text := _try(content, "utf-8")) is not None:
         return _sound(text)
     meta = _META_CHARSET.search(content[:_META_BYTES]) if is_html else None
-    for name in (charset, meta[1].decode("ascii", "replace") if meta else None, "utf-8"):
+    named = meta[1].decode("ascii", "replace") if meta else None
+    for name in (charset, named, "utf-8"):
         found = _try(content, map_encoding_to_html5(name, fallback_utf8=False) or name) if name else None
         if found is not None:
             return _sound(found)

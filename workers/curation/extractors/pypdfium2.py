@@ -1,6 +1,7 @@
 """pypdfium2 (Apache-2.0 / BSD-3-Clause): text in the order of the file. https://pypdfium2.readthedocs.io"""
 
 import ctypes
+import re
 import time
 
 import pypdfium2
@@ -13,7 +14,9 @@ from workers.specs.curation import Limits
 from workers.specs.curation.extractors import Pypdfium2
 
 _MAX_SECONDS = 300.0
-_LINE_END = "\r\n"
+_LINE_END = re.compile("(\r\n|(?<=\ufffe))")
+"""pdfium ends a line so; where a hyphen stood at the end it writes U+FFFE instead, and nothing more."""
+_INVISIBLE = " \t\xa0\r\n\ufffe"
 
 
 class Pypdfium2Extractor:
@@ -80,19 +83,17 @@ def _text_lines(text_page: pypdfium2.PdfTextPage, page_height: float) -> list[Li
     """
     lines = []
     index = 0
-    for text in text_page.get_text_range().split(_LINE_END):
+    for text in _LINE_END.split(text_page.get_text_range()):
         num_units = len(text) + sum(char > "\uffff" for char in text)
-        stripped = text.strip()
-        if stripped:
-            first = index + len(text) - len(text.lstrip())
-            last = index + len(text.rstrip()) - 1 + num_units - len(text)
+        visible = text.strip(_INVISIBLE)
+        if visible and text != "\r\n":
+            first = index + len(text) - len(text.lstrip(_INVISIBLE))
+            last = index + num_units - 1 - (len(text) - len(text.rstrip(_INVISIBLE)))
             x0, y0, _, y1 = _char_box(text_page.raw, first, page_height)
-            _, last_y0, x1, last_y1 = _char_box(text_page.raw, last, page_height)
-            if "\ufffe" in stripped:  # pdfium has joined two lines here: the box ends with the first
-                x1, last_y0, last_y1 = max(x1, x0), y0, y1
+            x1 = _char_box(text_page.raw, last, page_height)[2]
             size = pdfium.FPDFText_GetFontSize(text_page.raw, first)
-            lines.append(Line(stripped, x0, min(y0, last_y0), x1, max(y1, last_y1), size))
-        index += num_units + len(_LINE_END)
+            lines.append(Line(text.strip(), x0, y0, max(x0, x1), y1, size))
+        index += num_units
     return lines
 
 
