@@ -1,5 +1,6 @@
 """The door to Postgres: one async engine a process, sessions, notifications, and the schema's version."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,16 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 def dump_json(value: Any) -> str:
     """JSON text that JSONB takes: NaN and infinities become null, NUL characters (which it refuses) go."""
-    return _NUL.sub(rb"\1", orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)).decode()
+    try:
+        text_bytes = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # whole numbers above 64 bits
+        text_bytes = json.dumps(value).encode()
+    return without_nul(text_bytes).decode()
+
+
+def without_nul(json_bytes: bytes) -> bytes:
+    """The JSON text without NUL characters, which no TEXT or JSONB of Postgres holds."""
+    return _NUL.sub(rb"\1", json_bytes) if b"\\u0000" in json_bytes else json_bytes
 
 
 def plain_url(settings: Settings) -> str:
@@ -47,12 +57,12 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={"timeout": 5, "command_timeout": 60, "server_settings": {"application_name": "headrace"}},
         )
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end, rolled back on an error."""
-        async with self._sessions() as session, session.begin():
+        async with self.sessions() as session, session.begin():
             yield session
 
     async def close(self) -> None:

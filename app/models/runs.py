@@ -12,7 +12,8 @@ from workers.specs.events import TERMINAL, RunState
 KINDS = ["curation", "training", "evaluation", "release", "pipeline"]
 PRIORITIES = ["low", "normal", "high"]
 STATES = [state.value for state in RunState]
-ACTIVE = f"state NOT IN ({', '.join(repr(s.value) for s in sorted(TERMINAL))})"
+ACTIVE_STATES = [state.value for state in RunState if state not in TERMINAL]
+ACTIVE = one_of("state", ACTIVE_STATES)
 
 
 def run_key(primary: bool = False) -> Mapped[str]:

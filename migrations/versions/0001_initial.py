@@ -110,7 +110,7 @@ def upgrade() -> None:
         "runs",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("state NOT IN ('cancelled', 'completed', 'crashed', 'failed')"),
+        postgresql_where=sa.text("state IN ('queued', 'running', 'paused', 'cancelling')"),
     )
     op.create_index("ix_runs_created_at_id", "runs", ["created_at", "id"], unique=False)
     op.create_index("ix_runs_kind_created_at_id", "runs", ["kind", "created_at", "id"], unique=False)

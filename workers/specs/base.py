@@ -39,16 +39,27 @@ class Resources(Spec):
         return "gpu" if self.gpus else "cpu"
 
 
-def problems(error: ValidationError) -> list[dict[str, str]]:
+def problems(error: ValidationError, data: Any = None) -> list[dict[str, str]]:
     """The errors of a spec as `{"pointer": "/training/optimizer/lr", "message": ...}`.
 
-    Tags of discriminated unions that pydantic puts into the path are kept out of the pointer.
+    With the `data` that was validated, tags of discriminated unions that pydantic puts into the path are left out.
     """
     found: list[dict[str, str]] = []
     for item in error.errors(include_url=False):
-        pointer = "".join(f"/{part}" for part in item["loc"])
+        pointer = "".join(f"/{part}" for part in _path(item["loc"], data))
         found.append({"pointer": pointer or "/", "message": item["msg"]})
     return found
+
+
+def _path(location: tuple[int | str, ...], data: Any) -> list[int | str]:
+    path: list[int | str] = []
+    for part in location:
+        if isinstance(data, dict) and part not in data and part == data.get("kind"):
+            continue  # a tag: it names the kind of this object, not a field of it
+        path.append(part)
+        known = isinstance(data, dict) or (isinstance(data, list) and isinstance(part, int) and part < len(data))
+        data = (data.get(part) if isinstance(data, dict) else data[part]) if known else None
+    return path
 
 
 JsonObject = dict[str, Any]

@@ -146,6 +146,24 @@ class Batch(Message):
     """Ids of the commands that were carried out."""
 
 
+class EvaluationItem(Message):
+    """One item of an evaluation with what the model did."""
+
+    item_id: str = Field(min_length=1, max_length=500)
+    slice: str = Field(max_length=200)
+    score: float
+    correct: bool | None = None
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class EvaluationItems(Message):
+    """Items of one task: `POST /api/v1/ingest/runs/{id}/evaluation-items`, after the scores' artifact."""
+
+    attempt: int = Field(ge=1)
+    task: str = Field(min_length=1, max_length=200)
+    items: list[EvaluationItem] = Field(max_length=5000)
+
+
 class Command(Message):
     """What a person or the service asks of a running worker."""
 

@@ -1,0 +1,127 @@
+"""Runs: launch, list, look at, cancel."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.routes.deps import DatabaseOf, SessionOf, SettingsOf, require
+from app.routes.orchestration import OrchestratorOf
+from app.schemas import LaunchRequest, Page, Run, RunSummary
+from app.services import cancellation, idempotency, launch, runs
+from app.services.auth import Principal
+from workers.specs.events import Artifact, RunState
+
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+Kind = Literal["curation", "training", "evaluation", "release", "pipeline"]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="Any text of your own: the request happens once for it."),
+]
+
+
+@router.post("", operation_id="launch_run", summary="Launch a run", status_code=201, response_model=Run)
+async def launch_run(
+    body: LaunchRequest,
+    principal: Annotated[Principal, Depends(require("operator", "worker"))],
+    database: DatabaseOf,
+    orchestrator: OrchestratorOf,
+    settings: SettingsOf,
+    tasks: BackgroundTasks,
+    key: Key = None,
+) -> Response:
+    """Check the spec (or a preset with `overrides`), write the run, and hand it to Prefect.
+
+    The same Idempotency-Key with the same body gives the first answer again; with another body 422; while the first
+    is in flight 409. Workers launch too: a pipeline makes its stages this way.
+    """
+
+    async def make(session: AsyncSession) -> dict[str, Any]:
+        row = await launch.create(session, body, principal.name)
+        return runs.describe(row, [], [], settings).model_dump(mode="json")
+
+    request_hash = idempotency.hash_request("POST /runs", body.model_dump(mode="json"))
+    answer = await idempotency.once(database, principal.token_id, key, request_hash, make)
+    run_id = answer.body["id"]
+    tasks.add_task(launch.submit, database, orchestrator, run_id)
+    headers = {"Location": f"{router.prefix}/{run_id}"} | ({"Idempotent-Replayed": "true"} if answer.replayed else {})
+    return JSONResponse(answer.body, 201, headers, background=tasks)
+
+
+@router.get("", operation_id="list_runs", summary="List runs", dependencies=[Depends(require("viewer", "worker"))])
+async def list_runs(
+    request: Request,
+    response: Response,
+    session: SessionOf,
+    kind: Annotated[list[Kind] | None, Query(description="Any of these kinds.")] = None,
+    state: Annotated[list[RunState] | None, Query(description="Any of these states.")] = None,
+    q: Annotated[str | None, Query(max_length=300, description="Part of the name.")] = None,
+    parent_id: Annotated[str | None, Query(max_length=64, description="Children of this run.")] = None,
+    roots: Annotated[bool, Query(description="Leave out runs that have a parent.")] = False,
+    tag: Annotated[list[str] | None, Query(description="All of these tags.")] = None,
+    sort: Annotated[str, Query(examples=["-created_at"], description="created_at, name, state, kind; - before it.")] = (
+        "-created_at"
+    ),
+    cursor: Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Page[RunSummary]:
+    """Runs, the newest first. The `Link` header names the next page."""
+    filters = {"kind": kind, "state": state, "q": q, "parent_id": parent_id, "roots": roots, "tag": tag}
+    page = await runs.list_runs(session, filters, sort, cursor, limit)
+    if page.next_cursor:
+        url = request.url.include_query_params(cursor=page.next_cursor)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    return page
+
+
+@router.get(
+    "/{run_id}",
+    operation_id="get_run",
+    summary="A run in full",
+    dependencies=[Depends(require("viewer", "worker"))],
+)
+async def get_run(run_id: str, session: SessionOf, settings: SettingsOf) -> Run:
+    """With its spec, figures, children and artifacts."""
+    return await runs.get_run(session, run_id, settings)
+
+
+@router.post("/{run_id}/cancel", operation_id="cancel_run", summary="Cancel a run", status_code=202)
+async def cancel_run(
+    run_id: str,
+    principal: Annotated[Principal, Depends(require("operator"))],
+    database: DatabaseOf,
+    orchestrator: OrchestratorOf,
+    settings: SettingsOf,
+) -> Run:
+    """A queued run is cancelled at once; a running one is `cancelling` until its worker has stopped.
+
+    Its children are cancelled too. A run that has ended stays as it is.
+    """
+    await cancellation.cancel(database, orchestrator, run_id, f"cancelled by {principal.name}")
+    async with database.begin() as session:
+        return await runs.get_run(session, run_id, settings)
+
+
+@router.get(
+    "/{run_id}/artifacts",
+    operation_id="list_artifacts",
+    summary="Artifacts of a run",
+    dependencies=[Depends(require("viewer", "worker"))],
+)
+async def list_artifacts(
+    run_id: str, session: SessionOf, kind: Annotated[str | None, Query(max_length=50)] = None
+) -> list[Artifact]:
+    """In the order in which they were committed."""
+    return await runs.list_artifacts(session, run_id, kind)
+
+
+@router.get(
+    "/{run_id}/latest-checkpoint",
+    operation_id="get_latest_checkpoint",
+    summary="Where a new attempt goes on",
+    dependencies=[Depends(require("viewer", "worker"))],
+)
+async def get_latest_checkpoint(run_id: str, session: SessionOf) -> Artifact:
+    """The checkpoint that was committed last, by whatever attempt; 404 when there is none yet."""
+    return await runs.latest_checkpoint(session, run_id)

@@ -1,0 +1,233 @@
+"""Takes what workers report. One transaction a batch, under the run's lock, fenced by the attempt."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Run
+from app.queries import events, outbox, points, results, runs
+from app.services import lifecycle
+from app.services.commit import commit_artifact
+from app.services.problems import conflict, invalid, not_found
+from workers.specs.events import Batch, Command, EvaluationItems, Event, MetricColumn, Reply, RunState
+
+HEADLINE = frozenset(
+    {
+        "loss", "heldout_loss", "lr", "grad_norm", "update_norm", "tokens", "tokens_per_second", "documents",
+        "documents_per_second", "bits_per_byte", "accuracy", "mfu",
+    }
+)  # fmt: skip
+"""Series whose last value the lists show, and which MLflow gets."""
+_MAX_STEP = 1 << 62
+_MAX_TIME = 1e11
+
+
+async def ingest(session: AsyncSession, run_id: str, batch: Batch) -> Reply:
+    """Take a batch. Raises a 409 problem for an older attempt or an ended run, 422 for columns that do not fit.
+
+    A repeat changes nothing and is answered with `accepted` false. A run that ended with this very attempt still
+    accepts repeats, so that a lost answer does not look like fencing.
+    """
+    run = await lifecycle.locked(session, run_id)
+    _check_attempt(run, batch.attempt)
+    heartbeat = batch.source.endswith(".heartbeat")
+    if RunState(run.state).terminal:
+        return await _after_the_end(session, run, batch)
+    if not heartbeat and not await results.take_batch(session, run.id, batch.attempt, batch.source, batch.seq):
+        return Reply(accepted=False, commands=await _commands(session, run))
+    if batch.source.startswith("worker"):  # hooks and monitors speak for a worker that may be gone
+        run.heartbeat_at = func.clock_timestamp()
+        await session.flush()
+    if not heartbeat:
+        await _apply(session, run, batch)
+    return Reply(commands=await _commands(session, run))
+
+
+def _check_attempt(run: Run, attempt: int) -> None:
+    if attempt < run.attempt:
+        raise conflict(
+            "fenced", f"Attempt {attempt} of run {run.id} is over: attempt {run.attempt} has taken its place."
+        )
+    if attempt > run.attempt:
+        raise conflict("fenced", f"Run {run.id} has no attempt {attempt} yet: it is at attempt {run.attempt}.")
+
+
+async def _after_the_end(session: AsyncSession, run: Run, batch: Batch) -> Reply:
+    ended = conflict("run-ended", f"Run {run.id} has ended ({run.state}); it takes no more reports.")
+    if batch.source.endswith(".heartbeat"):
+        if RunState(run.state) in {RunState.COMPLETED, RunState.FAILED}:
+            return Reply(accepted=False)  # its own word ended the run: the process is about to leave
+        raise ended
+    if await results.take_batch(session, run.id, batch.attempt, batch.source, batch.seq):
+        raise ended  # the transaction is rolled back, and with it the note
+    return Reply(accepted=False)
+
+
+async def _apply(session: AsyncSession, run: Run, batch: Batch) -> None:
+    changed = set[str]()
+    early = batch.state in {RunState.RUNNING, RunState.PAUSED}
+    if early and batch.state:
+        await lifecycle.report(session, run, batch.state, batch.error)
+    if batch.metrics:
+        await _take_metrics(session, run, batch.metrics)
+        changed.add("metrics")
+    if await _take_events(session, run, batch):
+        changed.add("event")
+    if batch.findings:
+        rows = [finding.model_dump() for finding in batch.findings]
+        await events.put_findings(session, run.id, batch.attempt, rows)
+        changed.add("finding")
+    if batch.interventions:
+        rows = [intervention.model_dump() for intervention in batch.interventions]
+        run.num_interventions = await events.put_interventions(session, run.id, batch.attempt, rows)
+        changed.add("intervention")
+    for artifact in batch.artifacts:
+        await commit_artifact(session, run, artifact)
+        changed.add("event")
+    if batch.acks and await _acknowledge(session, run, batch.acks):
+        changed.add("event")
+    await session.flush()
+    await lifecycle.announce(session, run, *sorted(changed))
+    if batch.state and not early:  # the end comes after all that led to it
+        await lifecycle.report(session, run, batch.state, batch.error)
+
+
+async def _take_metrics(session: AsyncSession, run: Run, columns: list[MetricColumn]) -> None:
+    now = (await runs.clock(session)).timestamp()
+    merged = merge_columns(columns, now)
+    await points.store(session, run.id, merged)
+    run.last_step_at = func.clock_timestamp()
+    headline = [column for column in merged if column.key in HEADLINE]
+    if not headline:
+        return
+    newest = {c.key: c.values[-1] for c in sorted(headline, key=lambda c: c.branch)}
+    finite = {key: value if math.isfinite(value) else None for key, value in newest.items()}
+    run.headline = run.headline | finite
+    columns_json = [
+        {"key": c.key, "branch": c.branch, "steps": c.steps, "values": c.values, "times": c.times}
+        for c in map(_finite_points, headline)
+    ]
+    await outbox.append(session, run.id, "metrics", {"columns": columns_json})
+
+
+def merge_columns(columns: Iterable[MetricColumn], now: float) -> list[points.Points]:
+    """One entry a (key, branch), each step once (the last value counts). Raises a 422 problem for wrong columns."""
+    merged: dict[tuple[str, int], points.Points] = {}
+    for i, column in enumerate(columns):
+        _check_column(column, f"/metrics/{i}")
+        if not column.steps:
+            continue
+        key, times = (column.key, column.branch), column.times or [now] * len(column.steps)
+        known = merged.get(key)
+        if known is None:
+            merged[key] = points.Points(*key, column.steps, column.values, times)
+            continue
+        known.steps = [*known.steps, *column.steps]
+        known.values = [*known.values, *column.values]
+        known.times = [*known.times, *times]
+    for entry in merged.values():
+        if len(set(entry.steps)) < len(entry.steps):
+            last = {step: i for i, step in enumerate(entry.steps)}
+            entry.steps, entry.values, entry.times = (
+                list(last),
+                [entry.values[i] for i in last.values()],
+                [entry.times[i] for i in last.values()],
+            )
+    return list(merged.values())
+
+
+def _check_column(column: MetricColumn, pointer: str) -> None:
+    wrong: list[tuple[str, str]] = []
+    if len(column.values) != len(column.steps):
+        wrong.append(("/values", f"{len(column.values)} values for {len(column.steps)} steps"))
+    if column.times and len(column.times) != len(column.steps):
+        wrong.append(("/times", f"{len(column.times)} times for {len(column.steps)} steps"))
+    if column.steps and not (min(column.steps) >= 0 and max(column.steps) < _MAX_STEP):
+        wrong.append(("/steps", "steps must be 0 or more, below 2^62"))
+    if column.times and not (
+        math.isfinite(sum(column.times)) and 0 <= min(column.times) <= max(column.times) < _MAX_TIME
+    ):
+        wrong.append(("/times", "times must be Unix seconds"))
+    if column.branch >= _MAX_STEP:
+        wrong.append(("/branch", "the branch must be below 2^62"))
+    if wrong:
+        errors = [{"pointer": pointer + where, "message": message} for where, message in wrong]
+        raise invalid(f"The column {column.key!r} is wrong.", errors)
+
+
+def _finite_points(column: points.Points) -> points.Points:
+    kept = [i for i, value in enumerate(column.values) if math.isfinite(value)]
+    if len(kept) == len(column.values):
+        return column
+    return points.Points(
+        column.key,
+        column.branch,
+        [column.steps[i] for i in kept],
+        [column.values[i] for i in kept],
+        [column.times[i] for i in kept],
+    )
+
+
+async def _take_events(session: AsyncSession, run: Run, batch: Batch) -> bool:
+    rows: list[dict[str, Any]] = []
+    for event in batch.events:
+        if event.kind == "progress":
+            run.progress = with_progress(run.progress, event)
+            run.last_step_at = func.clock_timestamp()
+            continue
+        if event.kind == "summary":
+            run.summary = run.summary | event.data
+            await outbox.append(session, run.id, "summary")
+        row = event.model_dump()
+        rows.append(row | {"level": "warning" if event.kind == "warning" else "info"})
+    rows.extend({"kind": "log"} | log.model_dump() for log in batch.logs)
+    rows.sort(key=lambda row: row["time"].timestamp())
+    await events.add_many(session, run.id, batch.attempt, rows)
+    return bool(rows)
+
+
+def with_progress(progress: list[dict[str, Any]], event: Event) -> list[dict[str, Any]]:
+    """The stages with this one brought up to date; a new one comes last."""
+    data = event.data
+    entry = {
+        "stage": str(data.get("stage", "")),
+        "done": _number(data.get("done")),
+        "total": _number(data.get("total")),
+        "unit": str(data.get("unit", "")),
+        "updated_at": event.time.isoformat(),
+    }
+    if any(stage["stage"] == entry["stage"] for stage in progress):
+        return [entry if stage["stage"] == entry["stage"] else stage for stage in progress]
+    return [*progress, entry]
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+async def _acknowledge(session: AsyncSession, run: Run, ids: list[str]) -> bool:
+    applied = await events.acknowledge(session, run.id, ids)
+    for command in applied:
+        message = f"{command.kind} was carried out"
+        await events.add(session, run, "command", message, command_id=command.id, arguments=command.arguments)
+    return bool(applied)
+
+
+async def _commands(session: AsyncSession, run: Run) -> list[Command]:
+    waiting = await events.take_commands(session, run.id)
+    return [Command.model_validate({"id": c.id, "kind": c.kind, "arguments": c.arguments}) for c in waiting]
+
+
+async def ingest_items(session: AsyncSession, run_id: str, body: EvaluationItems) -> Reply:
+    """Items of an evaluation whose scores were reported before. Repeating it is harmless."""
+    run = await lifecycle.locked(session, run_id)
+    _check_attempt(run, body.attempt)
+    evaluation = await results.evaluation_of(session, run_id, body.task)
+    if evaluation is None:
+        raise not_found("evaluation of this run on the task (report its artifact first)", body.task)
+    unique = {item.item_id: item.model_dump() for item in body.items}
+    await results.put_items(session, evaluation.id, list(unique.values()))
+    return Reply()
