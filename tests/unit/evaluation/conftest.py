@@ -43,7 +43,7 @@ def checkpoint(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint")
     torch.manual_seed(0)
     save_model(folder, Transformer(SPEC, 512), SPEC, 512)
-    (folder / "trainer.json").write_text(json.dumps({"spec": {"batch": {"sequence_tokens": 64}}}))
+    (folder / "trainer.json").write_text(json.dumps({"identity": {"batch.sequence_tokens": 64}}))
     return folder
 
 
