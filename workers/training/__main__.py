@@ -1,0 +1,104 @@
+"""Training without the service: `python -m workers.training SPEC.yaml --dataset DIR --out DIR [--resume]`.
+
+Exit code 0: done, the summary is the last line (JSON). 1: training failed or was stopped. 2: bad usage or spec.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from workers.reporter import MemoryReporter
+from workers.specs.base import problems
+from workers.specs.training import TrainingSpec
+from workers.training.errors import CheckpointError, InputError, TrainingStopped
+from workers.training.trainer import train
+
+
+class BarReporter(MemoryReporter):
+    """Shows progress and what happens on stderr; keeps nothing."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._bars = progress
+        self._tasks: dict[str, Any] = {}
+        self._shown = ""
+
+    def metrics(self, step: int, values: Any, branch: int = 0) -> None:
+        if "heldout_loss" in values:
+            self._bars.console.print(f"step {step}: held-out loss {values['heldout_loss']:.4f}", highlight=False)
+        if "loss" in values:
+            self._shown = f"loss {values['loss']:.3f}  {values['tokens_per_second']:,.0f} tok/s"
+
+    def event(self, kind: str, message: str = "", step: int | None = None, **data: Any) -> None:
+        if kind not in {"progress", "summary", "checkpoint"}:
+            self._bars.console.print(f"{kind}: {message}", highlight=False)
+
+    def progress(self, stage: str, done: float, total: float, unit: str = "") -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, shown="")
+        shown = self._shown if stage == "train" else ""
+        self._bars.update(self._tasks[stage], completed=min(done, total), total=total, shown=shown)
+
+    def log(self, message: str, level: str = "info") -> None:
+        self._bars.console.print(f"{level}: {message}", highlight=False)
+
+    def finding(self, finding: Any) -> None:
+        self._bars.console.print(f"finding: {finding.message}", highlight=False)
+
+    def intervention(self, intervention: Any) -> None:
+        self._bars.console.print(f"intervention: {intervention.action}, {intervention.outcome}", highlight=False)
+
+
+def read_spec(path: Path) -> TrainingSpec:
+    """The spec in a YAML file. Raises InputError with the path of each wrong field."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return TrainingSpec.model_validate(content)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no YAML: {error}") from error
+    except ValidationError as error:
+        lines = [f"{path}: {problem['pointer']}: {problem['message']}" for problem in problems(error)]
+        raise InputError("\n".join(lines)) from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m workers.training", description="Train a model without the service."
+    )
+    parser.add_argument("spec", type=Path, help="a training spec (YAML)")
+    parser.add_argument("--dataset", type=Path, required=True, help="folder of token shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest sound checkpoint in --out")
+    options = parser.parse_args(arguments)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[shown]}"), console=Console(stderr=True)) as progress:
+        try:
+            summary = train(
+                read_spec(options.spec),
+                dataset=options.dataset,
+                out=options.out,
+                reporter=BarReporter(progress),
+                resume=options.out if options.resume else None,
+            )
+        except InputError as error:
+            print(error, file=sys.stderr)
+            return 2
+        except (TrainingStopped, CheckpointError, RuntimeError, OSError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(summary))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Gradient clipping, one file a kind."""

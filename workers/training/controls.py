@@ -1,0 +1,85 @@
+"""Commands of a person to a running training, carried out at a step boundary and acknowledged."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from accelerate.utils import broadcast_object_list
+
+from workers.specs.events import Command, Intervention
+from workers.training.engine import Engine
+from workers.training.errors import TrainingStopped
+
+POLL_SECONDS = 0.2
+Rollback = Callable[[int], bool]
+
+
+class Controls:
+    """Reads commands (rank 0), shares them with all processes, and carries them out."""
+
+    def __init__(self, engine: Engine, go_back: Rollback) -> None:
+        self.engine, self.go_back = engine, go_back
+        self.paused = False
+
+    def obey(self) -> None:
+        """Carry out what has come. While paused, wait here. Raises TrainingStopped on `stop`."""
+        while True:
+            for command in self._shared_commands():
+                self._carry_out(command)
+            if not self.paused:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _shared_commands(self) -> list[Command]:
+        own = self.engine.reporter.commands() if self.engine.accelerator.is_main_process else []
+        if self.engine.accelerator.num_processes == 1:
+            return own
+        box: list[Any] = [[command.model_dump(mode="json") for command in own]]
+        broadcast_object_list(box)
+        return [Command.model_validate(command) for command in box[0]]
+
+    def _carry_out(self, command: Command) -> None:
+        engine, step = self.engine, self.engine.state.step
+        try:
+            if command.kind == "stop":
+                engine.save()
+                engine.reporter.ack(command.id)
+                raise TrainingStopped(f"stopped by request after {step} steps", by_person=True)
+            if command.kind == "checkpoint":
+                engine.save()
+            elif command.kind in {"pause", "resume"}:
+                self.paused = command.kind == "pause"
+                engine.reporter.event("note", f"{command.kind}d at step {step}", step=step)
+            elif command.kind == "rollback":
+                self.go_back(int(command.arguments.get("step", step)))
+            else:
+                self._scale(command)
+        except (ValueError, TypeError) as error:
+            engine.reporter.event("warning", f"command {command.kind} was not carried out: {error}", step=step)
+        engine.reporter.ack(command.id)
+
+    def _scale(self, command: Command) -> None:
+        """`set_lr_scale` {"value": factor of the scheduled rate}, `set_clip` {"value": the clipping norm}."""
+        engine = self.engine
+        value = float(command.arguments["value"]) if "value" in command.arguments else float("nan")
+        if not (0 < value < float("inf") or (value == 0 and command.kind == "set_lr_scale")):
+            raise ValueError('it needs {"value": a positive number}')
+        if command.kind == "set_lr_scale":
+            name, before, after = "lr_scale", engine.watch.lr_scale, value
+            engine.watch.lr_scale = value
+        else:
+            name, before, after = "clip_scale", engine.watch.clip_scale, value / engine.spec.clipping.max_norm
+            engine.watch.clip_scale = after
+        engine.reporter.intervention(
+            Intervention(
+                id=f"command-{command.id}",
+                step=engine.state.step,
+                action="scale_lr" if name == "lr_scale" else "tighten_clip",
+                author=str(command.arguments.get("author", "person")),
+                rule=f"{command.kind} {value:g}",
+                before={name: before},
+                after={name: after},
+                outcome="recovered",
+                outcome_step=engine.state.step,
+            )
+        )

@@ -1,0 +1,163 @@
+"""The parts of one training process, put together from a spec."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from workers.data.shards import TokenDataset
+from workers.model.transformer import Transformer
+from workers.monitoring import build_controller
+from workers.monitoring.telemetry import Watch
+from workers.reporter import Reporter
+from workers.specs.training import TrainingSpec
+from workers.training.batches import BatchOrder
+from workers.training.checkpoints import Checkpoint, CheckpointStore, write_checkpoint
+from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dtype
+from workers.training.drills import Drills
+from workers.training.errors import CheckpointError, InputError
+from workers.training.heldout import HeldOutText
+from workers.training.optimizers import OptimizerSet, build_optimizer
+from workers.training.publisher import Publisher
+from workers.training.randomness import generator_states, restore_generators, seed_generators
+from workers.training.silence import NoWatch
+from workers.training.state import TrainerState, differences, identity
+
+
+@dataclass
+class Engine:
+    """Everything that the loop works with."""
+
+    spec: TrainingSpec
+    accelerator: Accelerator
+    dtype: ComputeType
+    model: Transformer
+    """The bare model: what is saved."""
+    module: nn.Module
+    """The same, compiled and wrapped for several processes: what is called."""
+    optimizers: OptimizerSet
+    order: BatchOrder
+    heldout: HeldOutText
+    drills: Drills
+    watch: Watch
+    state: TrainerState
+    store: CheckpointStore
+    publisher: Publisher
+    reporter: Reporter
+    identity: dict[str, Any]
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment, report it, publish it, and let old ones go. Rank 0 does the work."""
+        if self.accelerator.is_main_process:
+            self._write()
+        self.accelerator.wait_for_everyone()
+
+    def _write(self) -> None:
+        state, trainer = self.state, self._trainer()
+        folder = self.store.path(state.step, state.branch)
+        if self.store.holds(folder, trainer):
+            return
+        write_checkpoint(folder, self.model, self.optimizers.state_tensors(), generator_states(), trainer)
+        self.reporter.event("checkpoint", f"saved {folder.name}", step=state.step, branch=state.branch)
+        self.publisher.add(folder, state.step)
+        self.store.prune(self.publisher.in_use())
+
+    def load(self, checkpoint: Checkpoint) -> TrainerState:
+        """Take up weights, optimizer and generators of a checkpoint; its position is returned.
+
+        Raises InputError when the checkpoint is of another configuration.
+        """
+        if wrong := differences(checkpoint.trainer["identity"], self.identity):
+            raise InputError(
+                f"checkpoint {checkpoint.folder} is of another configuration: {'; '.join(wrong)}. "
+                "Resume with the spec and dataset that it was trained with, or start a new run"
+            )
+        try:
+            self.model.load_state_dict(checkpoint.tensors("model"))
+            self.optimizers.load_state_tensors(checkpoint.tensors("optimizer"))
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(f"checkpoint {checkpoint.folder} does not fit this model: {error}") from error
+        restore_generators(checkpoint.tensors("random"))
+        return TrainerState.from_json(checkpoint.trainer["state"])
+
+    def load_controls(self, checkpoint: Checkpoint) -> None:
+        """Take up the controller and the drills too: for a resume. A roll-back keeps what they have learnt."""
+        self.watch.load_state_dict(checkpoint.trainer["controller"])
+        self.drills.finished = set(checkpoint.trainer["finished_drills"])
+
+    def _trainer(self) -> dict[str, Any]:
+        return {
+            "format": 1,
+            "state": self.state.to_json(),
+            "lr_scale": self.watch.lr_scale,
+            "clip_scale": self.watch.clip_scale,
+            "controller": self.watch.state_dict(),
+            "finished_drills": sorted(self.drills.finished),
+            "spec_hash": self.spec.content_hash(),
+            "identity": self.identity,
+        }
+
+
+def build_engine(spec: TrainingSpec, dataset: Path, out: Path, reporter: Reporter, publisher: Publisher) -> Engine:
+    """Open the dataset, build model and optimizer from the seed. Raises InputError when they do not fit together."""
+    accelerator = build_accelerator(spec)
+    device = accelerator.device
+    train_split, heldout_split = open_dataset(dataset)
+    dtype = resolve_dtype(spec, device)
+    if dtype == "bfloat16" and not has_fast_bfloat16(device):
+        reporter.log(
+            "this device only emulates bfloat16 and will be very slow; set dtype to auto or float32", "warning"
+        )
+    seed_generators(spec.seed)
+    model = Transformer(spec.model, train_split.vocab_size).to(device)
+    module = accelerator.prepare(torch.compile(model) if spec.compile else model)
+    batch_sequences = spec.tokens_per_step // spec.batch.sequence_tokens
+    return Engine(
+        spec=spec,
+        accelerator=accelerator,
+        dtype=dtype,
+        model=model,
+        module=module,
+        optimizers=build_optimizer(spec.optimizer, model),
+        order=BatchOrder(train_split, spec.batch.sequence_tokens, batch_sequences, spec.seed),
+        heldout=HeldOutText(heldout_split, spec),
+        drills=Drills(spec.drills, train_split.vocab_size, spec.seed),
+        watch=build_controller(spec.monitoring) or NoWatch(),
+        state=TrainerState(),
+        store=CheckpointStore(out / "checkpoints", spec.checkpointing.keep),
+        publisher=publisher,
+        reporter=reporter,
+        identity=identity(spec, dataset, dtype),
+    )
+
+
+def build_accelerator(spec: TrainingSpec) -> Accelerator:
+    """Through accelerate: a GPU for each process where there are enough, else the CPU."""
+    enough_gpus = torch.cuda.is_available() and torch.cuda.device_count() >= spec.resources.num_processes
+    accelerator = Accelerator(cpu=not enough_gpus, mixed_precision="no")
+    if accelerator.num_processes != spec.resources.num_processes:
+        raise InputError(
+            f"{accelerator.num_processes} processes are running, resources.num_processes says "
+            f"{spec.resources.num_processes}"
+        )
+    return accelerator
+
+
+def open_dataset(folder: Path) -> tuple[TokenDataset, TokenDataset]:
+    """The training and the held-out part of a dataset folder. Raises InputError when there is none or it is torn."""
+    try:
+        train_split, heldout_split = TokenDataset(folder, "train"), TokenDataset(folder, "heldout")
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} is no dataset folder: {error.filename or error} is missing") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"dataset {folder} cannot be used: {error}") from error
+    largest = max(int(part.window(0, min(part.num_tokens, 1 << 20))[0].max()) for part in (train_split, heldout_split))
+    if largest >= train_split.vocab_size:
+        raise InputError(
+            f"dataset {folder} has token {largest}, its vocabulary ends at {train_split.vocab_size - 1}: "
+            "it was made with another tokenizer"
+        )
+    return train_split, heldout_split

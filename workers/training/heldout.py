@@ -1,0 +1,54 @@
+"""Loss on held-out text: the same windows each time, spread evenly over the held-out part."""
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch.nn import functional
+
+from workers.data.shards import TokenDataset
+from workers.model.transformer import Transformer
+from workers.specs.training import TrainingSpec
+from workers.training.batches import count_windows, read_windows
+from workers.training.devices import ComputeType, autocast
+from workers.training.errors import InputError
+
+
+class HeldOutText:
+    """Fixed windows of the held-out part. Each process measures its share of them."""
+
+    def __init__(self, dataset: TokenDataset, spec: TrainingSpec) -> None:
+        """Raises InputError when the held-out part is shorter than one sequence."""
+        length = spec.batch.sequence_tokens
+        num_windows = count_windows(dataset, length)
+        if not num_windows:
+            raise InputError(
+                f"the held-out part has {dataset.num_tokens} tokens, one sequence needs {length + 1}. "
+                "Lower batch.sequence_tokens, or hold out more documents"
+            )
+        wanted = min(num_windows, spec.heldout.num_batches * spec.batch.micro_batch_sequences)
+        chosen = np.linspace(0, num_windows - 1, wanted).round().astype(np.int64)
+        self.sequences = read_windows(dataset, chosen, length)
+        self.batch_size = spec.batch.micro_batch_sequences
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Contexts and the tokens that follow them.  2 x (N, T)"""
+        return self.sequences.tokens.numpy(), self.sequences.targets.numpy()
+
+    @torch.no_grad()
+    def loss(self, model: Transformer, accelerator: Accelerator, dtype: ComputeType) -> float:
+        """Mean loss over all windows, in nats per token; the same on every process."""
+        device = accelerator.device
+        sums = torch.zeros(2, dtype=torch.float64, device=device)
+        starts = range(0, len(self.sequences.tokens), self.batch_size)
+        for start in list(starts)[accelerator.process_index :: accelerator.num_processes]:
+            rows = slice(start, start + self.batch_size)
+            tokens, targets, documents = (
+                part[rows].to(device)
+                for part in (self.sequences.tokens, self.sequences.targets, self.sequences.documents)
+            )
+            with autocast(dtype, device):
+                logits = model(tokens, documents)
+            total = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+            sums += torch.stack((total.double(), torch.tensor(targets.numel(), dtype=torch.float64, device=device)))
+        total, count = accelerator.reduce(sums, "sum").tolist()
+        return total / count

@@ -1,0 +1,164 @@
+"""The training loop: batch, gradient, judgement, update, judgement, report, checkpoint."""
+
+import time
+from pathlib import Path
+
+from accelerate.utils import broadcast_object_list
+
+from workers.monitoring.telemetry import Decision, Telemetry
+from workers.training.checkpoints import open_checkpoint
+from workers.training.controls import Controls
+from workers.training.engine import Engine
+from workers.training.errors import TrainingStopped
+from workers.training.schedules import factor
+from workers.training.steps import apply_update, compute_gradient, gradients, measure_norm
+
+HISTORY_STEPS = 4096
+Shown = dict[str, float]
+
+
+class Loop:
+    """Runs an engine from where its state stands to the last step."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.controls = Controls(engine, self.go_back)
+        self.batch_of_step: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Train to the end. Raises TrainingStopped when a person or the controller ends it early."""
+        engine = self.engine
+        while engine.state.step < engine.spec.num_steps:
+            self.controls.obey()
+            if engine.state.step < engine.spec.num_steps and self._step():
+                self._close_step()
+
+    def _step(self) -> bool:
+        """One step. False when it led back to a checkpoint instead."""
+        engine, state = self.engine, self.engine.state
+        began, step = time.perf_counter(), state.step
+        index = self._take_batch()
+        loss = compute_gradient(engine, index)
+        engine.drills.spoil(step, gradients(engine))
+        norm = measure_norm(engine)
+        lr = self._lr(step)
+        decision = engine.watch.before_update(Telemetry(step, loss, norm, lr))
+        if not self._follow(decision, index):
+            return False
+        shown: Shown = {"loss": loss, "grad_norm": norm, "lr": lr}
+        if decision.discard_update:
+            engine.optimizers.zero_grad()
+        else:
+            lr = shown["lr"] = self._lr(step)
+            shown["clip_norm"], shown["update_norm"] = apply_update(engine, norm, lr)
+            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"])
+            if not self._follow(engine.watch.after_update(telemetry), index):
+                return False
+        self._count(shown, time.perf_counter() - began)
+        return True
+
+    def _lr(self, step: int) -> float:
+        spec = self.engine.spec
+        scheduled = spec.optimizer.lr * factor(step, spec.num_steps, spec.schedule)
+        return scheduled * self.engine.watch.lr_scale * self.engine.drills.lr_factor(step)
+
+    def _take_batch(self) -> int:
+        index = self.engine.state.take_batch()
+        self.batch_of_step[self.engine.state.step] = index
+        self.batch_of_step.pop(self.engine.state.step - HISTORY_STEPS, None)
+        return index
+
+    def _count(self, shown: Shown, seconds: float) -> None:
+        """Count the finished step and report it."""
+        engine, state = self.engine, self.engine.state
+        tokens = engine.spec.tokens_per_step
+        state.tokens += tokens
+        state.seconds += seconds
+        state.last_loss = shown["loss"]
+        state.first_loss = shown["loss"] if state.first_loss is None else state.first_loss
+        shown |= {
+            "lr_scale": engine.watch.lr_scale,
+            "tokens_per_second": tokens / seconds,
+            "tokens": float(state.tokens),
+            "epoch": state.next_batch / engine.order.batches_per_epoch,
+        }
+        engine.reporter.metrics(state.step, shown, state.branch)
+        state.step += 1
+        engine.reporter.progress("train", state.step, engine.spec.num_steps, "steps")
+
+    def _close_step(self) -> None:
+        """Held-out loss and checkpoint, when they are due after the step just done."""
+        engine, step = self.engine, self.engine.state.step
+        last = step == engine.spec.num_steps
+        if step % engine.spec.heldout.every_steps == 0 or last:
+            loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
+            engine.reporter.metrics(step - 1, {"heldout_loss": loss}, engine.state.branch)
+        if step % engine.spec.checkpointing.every_steps == 0 or last:
+            engine.save()
+
+    def _follow(self, decision: Decision, index: int) -> bool:
+        """Report and carry out a decision. False when training went back to a checkpoint."""
+        engine = self.engine
+        self._report(decision)
+        if decision.stop:
+            engine.optimizers.zero_grad()
+            engine.save()
+            raise TrainingStopped(decision.stop)
+        if decision.skip_batches:
+            onset = decision.interventions[-1].evidence.get("onset", engine.state.step)
+            start = self.batch_of_step.get(int(onset), index)
+            engine.state.skip(start, max(start + decision.skip_batches, index + 1))
+        if decision.rollback:
+            return not self.go_back(decision.rollback_before_step)
+        return True
+
+    def _report(self, decision: Decision) -> None:
+        engine = self.engine
+        for finding in decision.findings:
+            engine.reporter.finding(finding)
+        for intervention in decision.interventions:
+            engine.reporter.intervention(intervention)
+            if intervention.outcome == "verifying":
+                engine.state.num_interventions += 1
+                if "lr_scale" in intervention.after and not intervention.evidence.get("shadow"):
+                    engine.drills.correct_lr(engine.state.step)
+
+    def go_back(self, before_step: int) -> bool:
+        """Load the newest sound checkpoint of at most `before_step` updates and open a new branch. False: none."""
+        engine, left = self.engine, self.engine.state.step
+        engine.optimizers.zero_grad()
+        folder = self._choose(before_step)
+        if folder is None:
+            engine.reporter.event("warning", f"no checkpoint from before step {before_step} to go back to", step=left)
+            for intervention in engine.watch.rolled_back(None):
+                engine.reporter.intervention(intervention)
+            return False
+        engine.state.go_back(engine.load(open_checkpoint(folder)))
+        for intervention in engine.watch.rolled_back(engine.state.step):
+            engine.reporter.intervention(intervention)
+        engine.reporter.event(
+            "rollback",
+            f"back from step {left} to step {engine.state.step}",
+            step=engine.state.step,
+            from_step=left,
+            branch=engine.state.branch,
+            checkpoint=folder.name,
+            skipped=engine.state.skipped[-1:],
+        )
+        if engine.accelerator.is_main_process:
+            engine.store.drop_after(engine.state.step, engine.publisher.in_use())
+        engine.save()
+        return True
+
+    def _choose(self, before_step: int) -> Path | None:
+        """The checkpoint to go back to, the same for all processes; rank 0 looks."""
+        engine = self.engine
+        box: list[Path | None] = [None]
+        if engine.accelerator.is_main_process:
+            checkpoint, damaged = engine.store.newest(before_step)
+            for problem in damaged:
+                engine.reporter.event("warning", problem, step=engine.state.step)
+            box[0] = checkpoint.folder if checkpoint else None
+        if engine.accelerator.num_processes > 1:
+            broadcast_object_list(box)
+        return box[0]

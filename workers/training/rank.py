@@ -1,0 +1,45 @@
+"""One of several training processes, started by torchrun: `python -m workers.training.rank JOB.json`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from workers.specs.training import TrainingSpec
+from workers.training.errors import TrainingStopped
+from workers.training.parent import die_with_parent
+from workers.training.relay import RelayReporter, tell
+from workers.training.silence import NoReporter
+from workers.training.trainer import train_here
+
+
+def run(job: dict[str, Any]) -> int:
+    """Train as this rank. Exit code 0 also when training was stopped on purpose: the parent is told how it ended."""
+    address = Path(job["relay"])
+    reporter = RelayReporter(address) if os.environ["RANK"] == "0" else NoReporter()
+    publish = reporter.publish if isinstance(reporter, RelayReporter) and job["publishes"] else None
+    try:
+        result = train_here(
+            TrainingSpec.model_validate(job["spec"]),
+            Path(job["dataset"]),
+            Path(job["out"]),
+            reporter,
+            publish,
+            Path(job["resume"]) if job["resume"] else None,
+            job["first_branch"],
+        )
+        if isinstance(reporter, RelayReporter):
+            tell(address, result=result)
+    except Exception as error:
+        stopped = isinstance(error, TrainingStopped)
+        by_person = isinstance(error, TrainingStopped) and error.by_person
+        tell(address, failure={"kind": type(error).__name__, "message": str(error), "by_person": by_person})
+        return 0 if stopped else 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Its parent is torchrun's agent, which may have died before this line.
+    die_with_parent(os.getppid())
+    sys.exit(run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

@@ -1,0 +1,68 @@
+"""One optimizer step, in its two halves: the gradient, and the update.
+
+Shapes: B sequences, T tokens, V vocabulary.
+"""
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from workers.kernels.gradient_stats import measure_gradient
+from workers.training.batches import Sequences
+from workers.training.clipping import global_norm
+from workers.training.devices import autocast
+from workers.training.engine import Engine
+
+
+def compute_gradient(engine: Engine, index: int) -> float:
+    """Gradient of batch `index` over all passes and processes; its mean loss in nats per token."""
+    rank, num_ranks = engine.accelerator.process_index, engine.accelerator.num_processes
+    part = engine.drills.poison(index, rank, engine.order.part(index, rank, num_ranks))
+    num_passes = engine.spec.batch.accumulation
+    total = torch.zeros((), dtype=torch.float64, device=engine.accelerator.device)
+    for number in range(num_passes):
+        rows = slice(
+            number * engine.spec.batch.micro_batch_sequences, (number + 1) * engine.spec.batch.micro_batch_sequences
+        )
+        waiting = number < num_passes - 1 and num_ranks > 1
+        with engine.accelerator.no_sync(engine.module) if waiting else nullcontext():
+            loss = compute_loss(engine, part, rows)
+            (loss / num_passes).backward()
+        total += loss.detach().double() / num_passes
+    return float(engine.accelerator.reduce(total, "mean"))
+
+
+def compute_loss(engine: Engine, part: Sequences, rows: slice) -> Tensor:
+    """Mean loss of some sequences.  -> () fp32"""
+    device = engine.accelerator.device
+    tokens_BT, targets_BT, documents_BT = (
+        t[rows].to(device, non_blocking=True) for t in (part.tokens, part.targets, part.documents)
+    )
+    with autocast(engine.dtype, device):
+        logits_BTV = engine.module(tokens_BT, documents_BT)
+    return functional.cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten())
+
+
+def gradients(engine: Engine) -> list[Tensor]:
+    """The gradients of all parameters that have one."""
+    return [p.grad for p in engine.model.parameters() if p.grad is not None]
+
+
+def measure_norm(engine: Engine) -> float:
+    """Norm of the whole gradient; NaN when an entry is not finite."""
+    return measure_gradient(gradients(engine)).norm
+
+
+def apply_update(engine: Engine, norm: float, lr: float) -> tuple[float, float]:
+    """Clip and step at rate `lr`. Norm of the gradient after clipping, norm of the change of the weights."""
+    max_norm = engine.spec.clipping.max_norm * engine.watch.clip_scale
+    clipped_norm = global_norm.clip(gradients(engine), norm, max_norm)
+    weights = [p.detach() for p in engine.model.parameters()]
+    before = [w.clone() for w in weights]
+    engine.optimizers.set_lr(lr)
+    engine.optimizers.step()
+    engine.optimizers.zero_grad()
+    torch._foreach_sub_(before, weights)
+    return clipped_norm, measure_gradient(before).norm

@@ -1,0 +1,47 @@
+"""What a finished training says: its losses beside what counting reaches, and what it cost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from workers.training.baselines import Ints, count_losses
+from workers.training.batches import read_windows
+from workers.training.engine import Engine
+
+WINDOWS_AT_ONCE = 256
+
+
+def summarize(engine: Engine) -> dict[str, Any]:
+    """The summary; all losses in nats per token, the baselines on the tokens that were trained on."""
+    state = engine.state
+    engine.reporter.event(
+        "stage", "measuring held-out loss and the counting baselines", step=state.step, stage="measure"
+    )
+    heldout_loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
+    unigram_loss, bigram_loss = count_losses(_seen(engine), engine.heldout.pairs(), engine.model.vocab_size)
+    return {
+        "first_loss": state.first_loss,
+        "last_loss": state.last_loss,
+        "heldout_loss": heldout_loss,
+        "unigram_loss": unigram_loss,
+        "bigram_loss": bigram_loss,
+        "num_parameters": sum(p.numel() for p in engine.model.parameters()),
+        "tokens": state.tokens,
+        "tokens_per_second": state.tokens / state.seconds if state.seconds else 0.0,
+        "steps": state.step,
+        "interventions": state.num_interventions,
+        "rollbacks": state.num_rollbacks,
+        "checkpoint": str(engine.store.path(state.step, state.branch)),
+    }
+
+
+def _seen(engine: Engine) -> Iterator[tuple[Ints, Ints]]:
+    windows = engine.order.seen_windows(engine.state.next_batch, engine.state.skipped)
+    pieces = range(0, len(windows), WINDOWS_AT_ONCE)
+    for start in pieces:
+        part = read_windows(
+            engine.order.dataset, windows[start : start + WINDOWS_AT_ONCE], engine.order.sequence_tokens
+        )
+        engine.reporter.progress("baselines", start + WINDOWS_AT_ONCE, max(len(windows), 1), "windows")
+        yield np.asarray(part.tokens), np.asarray(part.targets)

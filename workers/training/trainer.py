@@ -1,0 +1,110 @@
+"""Training: a dataset version -> checkpoints and a summary. The one entry for flows, tests and the command line."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workers.reporter import Reporter
+from workers.specs.training import TrainingSpec
+from workers.training.checkpoints import find_checkpoint
+from workers.training.devices import determinism
+from workers.training.engine import Engine, build_engine
+from workers.training.loop import Loop
+from workers.training.processes import train_in_processes
+from workers.training.publisher import Publisher
+from workers.training.summary import summarize
+
+
+def train(
+    spec: TrainingSpec,
+    *,
+    dataset: Path,
+    out: Path,
+    reporter: Reporter,
+    publish: Callable[[Path, int], None] | None = None,
+    resume: Path | None = None,
+    first_branch: int = 0,
+) -> dict[str, Any]:
+    """Train as `spec` says and return the summary (losses in nats per token).
+
+    dataset: a folder of token shards (`workers.data.shards`).
+    out: checkpoints go to `out/checkpoints`.
+    publish: called in a thread with each checkpoint's folder and its number of updates.
+    resume: a checkpoint's folder, or a folder that holds some: the newest sound one is taken.
+    first_branch: lowest branch number that is free; a resume opens a new branch.
+
+    Raises InputError for what does not fit together, CheckpointError for what cannot be read or written,
+    TrainingStopped when a person or the controller ended it early, FencedError when a newer attempt exists.
+    """
+    if spec.resources.num_processes > 1:
+        return train_in_processes(
+            spec,
+            dataset=dataset,
+            out=out,
+            reporter=reporter,
+            publish=publish,
+            resume=resume,
+            first_branch=first_branch,
+        )
+    return train_here(spec, dataset, out, reporter, publish, resume, first_branch)
+
+
+def train_here(
+    spec: TrainingSpec,
+    dataset: Path,
+    out: Path,
+    reporter: Reporter,
+    publish: Callable[[Path, int], None] | None,
+    resume: Path | None,
+    first_branch: int,
+) -> dict[str, Any]:
+    """`train` in this process: the only one, or one of several that were started by torchrun."""
+    publisher = Publisher(publish, reporter)
+    with determinism(spec.deterministic):
+        try:
+            engine = build_engine(spec, dataset, out, reporter, publisher)
+            begin(engine, resume, first_branch)
+            Loop(engine).run()
+            summary = summarize(engine)
+        except BaseException:
+            publisher.abandon()
+            raise
+        publisher.close()
+    reporter.event("summary", "training is done", step=engine.state.step, **summary)
+    return summary
+
+
+def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
+    """Take up a checkpoint or start afresh; either way a checkpoint of the start is there before the first step."""
+    spec, reporter = engine.spec, engine.reporter
+    engine.state.branch = first_branch
+    if resume:
+        checkpoint, damaged = find_checkpoint(resume)
+        for problem in damaged:
+            reporter.event("warning", problem)
+        engine.state = engine.load(checkpoint)
+        engine.load_controls(checkpoint)
+        engine.state.branch = max(first_branch, engine.state.branch + 1)
+        reporter.event(
+            "resume",
+            f"resumed from {checkpoint.folder.name} at step {engine.state.step}",
+            step=engine.state.step,
+            branch=engine.state.branch,
+        )
+    elif engine.accelerator.is_main_process and engine.store.all():
+        aside = engine.store.folder.with_name(f"checkpoints-until-{time.time_ns()}")
+        engine.store.folder.rename(aside)
+        engine.store.folder.mkdir()
+        reporter.log(f"this run starts afresh: older checkpoints were moved to {aside}", "warning")
+    num_parameters = spec.model.num_parameters(engine.model.vocab_size)
+    reporter.event(
+        "stage",
+        f"training {num_parameters:,} parameters for {spec.num_steps} steps of {spec.tokens_per_step:,} tokens",
+        step=engine.state.step,
+        stage="train",
+        num_parameters=num_parameters,
+        dtype=engine.dtype,
+        device=str(engine.accelerator.device),
+    )
+    engine.save()
