@@ -76,7 +76,7 @@ async def forward_socket(path: str, websocket: WebSocket) -> None:
     await websocket.accept(subprotocol="prefect")
     try:
         hello = await asyncio.wait_for(websocket.receive_json(), timeout=10)
-        token = _decode(str(hello.get("token", "")))
+        token = str(hello.get("token", "")).partition(":")[2]
     except (TimeoutError, ValueError, WebSocketDisconnect):
         await _close(websocket)
         return
@@ -88,7 +88,7 @@ async def forward_socket(path: str, websocket: WebSocket) -> None:
     url = upstream.base_url.copy_with(
         scheme={"http": "ws", "https": "wss"}[upstream.base_url.scheme], raw_path=_raw_path(upstream, websocket)
     )
-    secret = base64.b64encode(settings.prefect_auth.get_secret_value().encode()).decode()
+    secret = settings.prefect_auth.get_secret_value()
     try:
         async with connect(str(url), subprotocols=[Subprotocol("prefect")], max_size=None, open_timeout=10) as socket:
             await socket.send(json.dumps(hello | {"token": secret}))
@@ -118,7 +118,7 @@ async def _pump(websocket: WebSocket, socket: ClientConnection) -> None:
     for task in done:
         if (error := task.exception()) and not isinstance(error, ConnectionClosed | WebSocketDisconnect | RuntimeError):
             raise error
-    await _close(websocket, 1000)
+    await _close(websocket, socket.close_code or 1000)
 
 
 async def _close(websocket: WebSocket, code: int = _POLICY_VIOLATION) -> None:
