@@ -24,7 +24,10 @@ class Identifier:
 
     def identify(self, text: str) -> tuple[str, float]:
         """Language code and confidence in [0, 1] of the first `max_chars`; ("", 0.0) where there is nothing to see."""
-        labels, scores = _model().predict(_crop(text, self.spec.max_chars), k=1)
+        cropped = _crop(text, self.spec.max_chars)
+        if not cropped:
+            return "", 0.0
+        labels, scores = _model().predict(cropped, k=1)
         if not labels:
             return "", 0.0
         return labels[0].removeprefix(_LABEL), min(float(scores[0]), 1.0)

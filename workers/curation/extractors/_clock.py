@@ -43,7 +43,7 @@ def call_limited(call: Callable[[], T], limit_seconds: float) -> T:
             finally:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         except _TimeUpError:
-            raise LateError(time.thread_time() - start) from None
+            raise LateError(max(time.thread_time() - start, limit_seconds)) from None
         finally:
             signal.signal(signal.SIGVTALRM, before)
     if (seconds := time.thread_time() - start) > limit_seconds:

@@ -13,10 +13,12 @@ from statistics import median
 _BULLET = re.compile(r"^(?:[•‣◦▪■●○\u2013\u2014\u2217*·-]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
 _HYPHENS = "-\u00ad\u2010\ufffe"
 """pdfium writes U+FFFE for a hyphen at a line's end."""
-_SOFT = re.compile(r"(\w)[\ufffe\u00ad]\s*(\w)")
+_SOFT = re.compile(r"(\w)[\ufffe\u00ad]\s*(\w{1,2})")
 _NUMBER = re.compile(r"(?:\d+|\b[ivxlcdm]+\b)(?:\s*/\s*\d+)?")
 """Page numbers: `12`, `xiv`, `12 / 248`."""
 _EDGE_LINES = 2
+_GAP = 2.0
+"""Line heights from a line to the next from which it stands apart."""
 _MIN_RUNNING_PAGES = 5
 _MIN_RUNNING_SHARE = 0.25
 
@@ -34,17 +36,17 @@ class Line:
 
 
 def drop_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """Pages without the heads and feet that recur (numbers aside) on 25% and 5 of them."""
-    counts = Counter(
-        key for page in pages for key in {_NUMBER.sub("#", page[index].text) for index in _edge_indices(page)}
-    )
+    """Pages without the heads and feet that recur on 25% and 5 of them.
+
+    A line apart from the text may differ in its page number; one that touches the text must be the same throughout.
+    """
+    edges = [_edge_lines(page) for page in pages]
+    counts = Counter(key for lines in edges for key in set(lines.values()))
     least = max(_MIN_RUNNING_PAGES, _MIN_RUNNING_SHARE * len(pages))
-    running = {key for key, number in counts.items() if number >= least}
-    kept = []
-    for page in pages:
-        drop = {index for index in _edge_indices(page) if _NUMBER.sub("#", page[index].text) in running}
-        kept.append([line for index, line in enumerate(page) if index not in drop])
-    return kept
+    return [
+        [line for index, line in enumerate(page) if index not in lines or counts[lines[index]] < least]
+        for page, lines in zip(pages, edges, strict=True)
+    ]
 
 
 def join_lines(lines: list[Line]) -> str:
@@ -68,10 +70,19 @@ def heal_hyphens(text: str) -> str:
     return _SOFT.sub(lambda match: match[1] + _between(match[1], match[2]) + match[2], text)
 
 
-def _edge_indices(page: list[Line]) -> set[int]:
-    """The outermost lines by height: a foot may come first in the file."""
+def _edge_lines(page: list[Line]) -> dict[int, str]:
+    """The outermost lines by height (a foot may come first in the file), by index, as they are compared."""
     order = sorted(range(len(page)), key=lambda index: page[index].y0)
-    return {*order[:_EDGE_LINES], *order[-_EDGE_LINES:]}
+    keys = {}
+    for outside in (order, order[::-1]):
+        for place, index in enumerate(outside[:_EDGE_LINES]):
+            inner = outside[place + 1 : place + 3]
+            is_apart = any(
+                abs(page[after].y0 - page[before].y0) > _GAP * _height(page[index])
+                for before, after in pairwise([index, *inner])
+            )
+            keys[index] = _NUMBER.sub("#", page[index].text) if is_apart else page[index].text
+    return keys
 
 
 def _columns(lines: list[Line]) -> list[list[Line]]:
@@ -121,13 +132,13 @@ def _continues(before: Line, line: Line, edge: float, leading: float) -> bool:
 
 def _join(head: str, tail: str) -> str:
     if head[-1] in _HYPHENS and len(head) > 1 and head[-2].isalpha() and tail[0].isalpha():
-        return head[:-1] + _between(head[-2], tail[0]) + tail
+        return head[:-1] + _between(head[-2], tail[:2]) + tail
     return f"{head} {tail}"
 
 
 def _between(before: str, after: str) -> str:
-    """`Text-` + `verarbeitung`: nothing; `E-` + `Mail`, `10-` + `20`: the hyphen is the word's own."""
-    return "" if after.islower() or (before.isupper() and after.isupper()) else "-"
+    """`Text-` + `verarbeitung`, `BUIL-` + `TIN`: nothing; `E-` + `Mail`, `10-` + `20`: the hyphen is the word's own."""
+    return "" if after[0].islower() or (before + after).isupper() else "-"
 
 
 def _height(line: Line) -> float:

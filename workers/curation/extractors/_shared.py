@@ -23,9 +23,12 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _MAX_BROKEN_SHARE = 0.1
 
 # Parsers take time quadratic in depth and in attributes: 20,000 nested <div> keep Resiliparse busy for 9 s, 200,000
-# attributes keep lxml busy for minutes, both inside C where no timer reaches.
+# attributes keep lxml busy for minutes, a class of 8 MB keeps trafilatura's patterns busy for 16 s; all of it inside C,
+# where no timer reaches.
 _MAX_DEPTH = 3000
 _MAX_ATTRIBUTES = 2000
+_LONG_VALUE = re.compile(r"(<[a-zA-Z][^<>]{0,4000}?=\s*)(?:\"[^\"]{8000,}\"|'[^']{8000,}')")
+_LONG_VALUE_CHARS = 8000
 _SUSPECT_TAG = re.compile(r"<[a-zA-Z][^>]{8000,}")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
@@ -87,12 +90,20 @@ def decode_html(record: RawRecord) -> str | Reject:
         html = decode(record.content, record.charset, is_html=True)
     except UndecodableError as error:
         return Reject(source=record.source, reason="undecodable_text", detail=str(error))
-    html = _CONTROLS.sub("", html)
+    html = _shorten_values(_CONTROLS.sub("", html))
     for tag in _SUSPECT_TAG.finditer(html):
         if (number := len(_QUOTED.sub("", tag[0]).split())) > _MAX_ATTRIBUTES:
             return Reject(source=record.source, reason="html_too_many_attributes", detail=f"{number} in one tag")
     if html.count("<") > _MAX_DEPTH and (depth := _depth(html)) > _MAX_DEPTH:
         return Reject(source=record.source, reason="html_too_deep", detail=f"{depth} nested elements")
+    return html
+
+
+def _shorten_values(html: str) -> str:
+    """The page with attribute values of 8,000 characters and more left empty: embedded images, data, attacks."""
+    for quote in "\"'":
+        if max(map(len, html.split(quote))) >= _LONG_VALUE_CHARS:
+            return _LONG_VALUE.sub(r'\1""', html)
     return html
 
 
