@@ -71,7 +71,8 @@ async def _messages(
                 yield _sse(event_message(row))
         while (left := deadline - time.monotonic()) > 0:
             try:
-                message = await asyncio.wait_for(subscriber.take(), left)
+                async with asyncio.timeout(left):
+                    message = await subscriber.take()
             except (TimeoutError, SlowSubscriberError):
                 return
             yield _sse(message)

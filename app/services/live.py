@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,9 +113,7 @@ class LiveHub:
 
     async def stop(self) -> None:
         """End the tasks."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
 
     @contextlib.asynccontextmanager
     async def subscribe(self, run_ids: frozenset[str], types: frozenset[str]) -> AsyncIterator[tuple[Subscriber, int]]:
@@ -177,7 +175,8 @@ class LiveHub:
                 _log.warning("event_read_failed", error=type(error).__name__)
                 wait = 1.0
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait)
+                async with asyncio.timeout(wait):  # wait_for may swallow a cancellation in Python 3.11
+                    await self._changed.wait()
             self._changed.clear()
 
     async def _read_page(self) -> bool:
@@ -218,6 +217,15 @@ class LiveHub:
             self._gap = (self._position, newest, time.monotonic())
         _, seen_at, since = self._gap
         return oldest >= seen_at or time.monotonic() - since > _GAP_SECONDS
+
+
+async def end_tasks(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: a library may swallow one cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 def event_message(row: stream.EventRow) -> Message:

@@ -13,6 +13,7 @@ from app.db import Database
 from app.models import OutboxEntry, new_id
 from app.queries import leases, outbox
 from app.services.blobs import BlobStore
+from app.services.live import end_tasks
 from app.services.mlflow_client import MlflowClient, MlflowError
 from app.services.mlflow_record import MlflowRecord
 from app.settings import Settings
@@ -43,8 +44,7 @@ class MlflowOutbox:
     async def stop(self) -> None:
         """End; what is not told yet stays in the outbox."""
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
         await self._client.close()
 
     async def _run(self) -> None:
