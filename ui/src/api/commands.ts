@@ -1,0 +1,26 @@
+// What a person may do: launch, cancel, ask a running worker for something.
+import { queryOptions } from '@tanstack/react-query';
+import { api, dataOf, type Schemas } from './client';
+import { keys } from './queries';
+
+export const cancelRun = (id: string) =>
+  dataOf(api.POST('/api/v1/runs/{run_id}/cancel', { params: { path: { run_id: id } } }));
+
+export const sendCommand = (id: string, kind: Schemas['CommandRequest']['kind'], args: Record<string, unknown> = {}) =>
+  dataOf(api.POST('/api/v1/runs/{run_id}/commands', { params: { path: { run_id: id } }, body: { kind, arguments: args } }));
+
+export const commandsQuery = (id: string, live: boolean) =>
+  queryOptions({
+    queryKey: [...keys.run(id), 'commands'],
+    refetchInterval: live ? 3_000 : false,
+    queryFn: ({ signal }) => dataOf(api.GET('/api/v1/runs/{run_id}/commands', { params: { path: { run_id: id } }, signal })),
+  });
+
+/** The same key with the same body makes one run, however often it is sent. */
+export const launchRun = (spec: Record<string, unknown>, idempotencyKey: string) =>
+  dataOf(
+    api.POST('/api/v1/runs', {
+      params: { header: { 'Idempotency-Key': idempotencyKey } },
+      body: { spec, priority: 'normal', max_attempts: 3 },
+    }),
+  );

@@ -1,0 +1,114 @@
+// One panel of curves. All panels of a page share x, crosshair and zoom.
+import { useComputedColorScheme } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { valueAt } from '../figures/curves';
+import './charts.css';
+import { alignedData, shapeOf, type Marker, type PanelData } from './lines';
+import { panelOptions, type PanelHandlers, type PanelView } from './options';
+import { scaleOf } from './scale';
+
+export interface PanelProps {
+  title: string;
+  note?: string | undefined;
+  data: PanelData;
+  x: [number, number];
+  height: number;
+  withX?: boolean;
+  log?: boolean;
+  fromZero?: boolean;
+  markers?: Marker[];
+  now?: number | null;
+  format: (value: number | null) => string;
+  onZoom: (from: number, to: number) => void;
+  onReset: () => void;
+  tools?: ReactNode;
+  /** Drawn over the plot; gets the x position of a step in pixels, or null when it is out of view. */
+  overlay?: (position: (step: number) => number | null) => ReactNode;
+}
+
+function PanelHead({ title, note, data, cursor, format, tools }: Pick<PanelProps, 'title' | 'note' | 'data' | 'format' | 'tools'> & { cursor: number | null }) {
+  const shown = data.lines.filter((line) => line.steps.length > 0);
+  return (
+    <div className="panel-head">
+      <h3>{title}</h3>
+      {note && <span className="tiny muted">{note}</span>}
+      {shown.length > 1 &&
+        shown.map((line) => (
+          <span key={line.label} className="legend tiny">
+            <svg width="18" height="6" aria-hidden>
+              <line x1="0" x2="18" y1="3" y2="3" stroke={`var(${line.color})`} strokeOpacity={line.opacity ?? 1} strokeWidth="2" strokeDasharray={line.dash?.join(' ')} />
+            </svg>
+            {line.label}
+            {cursor !== null && <b className="num">{format(valueAt(line, cursor))}</b>}
+          </span>
+        ))}
+      <span className="push">{tools}</span>
+      <span className="panel-value num">{shown[0] && format(cursor === null ? (shown[0].values.at(-1) ?? null) : valueAt(shown[0], cursor))}</span>
+    </div>
+  );
+}
+
+export function Panel(props: PanelProps) {
+  const { data, x, log = false, fromZero = false, height, withX = false, format } = props;
+  const { ref: box, width } = useElementSize();
+  const target = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [cursor, setCursor] = useState<number | null>(null);
+  const [, setDrawn] = useState(0);
+  const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false });
+  const scale = useMemo(() => scaleOf(data, x, log, fromZero), [data, x, log, fromZero]);
+  const view = useRef<PanelView>({ x, scale, log, markers: [], now: null });
+  const handlers = useRef<PanelHandlers>({ onZoom: props.onZoom, onReset: props.onReset, onCursor: setCursor });
+  useLayoutEffect(() => {
+    view.current = { x, scale, log, markers: props.markers ?? [], now: props.now ?? null };
+    handlers.current = { onZoom: props.onZoom, onReset: props.onReset, onCursor: setCursor };
+  });
+
+  const shape = `${shapeOf(data)}${scheme}${log}${withX}${height}`;
+  const ready = width > 0;
+  useEffect(() => {
+    if (!target.current || !ready) return;
+    const built = new uPlot(
+      panelOptions({
+        data, width: target.current.clientWidth, height, withX, syncKey: 'run', format: (v) => format(v),
+        view: () => view.current, handlers: () => handlers.current,
+      }),
+      alignedData(data),
+      target.current,
+    );
+    plot.current = built;
+    setDrawn((n) => n + 1);
+    return () => {
+      built.destroy();
+      plot.current = null;
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- data comes in by the next effect; only a new shape rebuilds
+  }, [shape, ready]);
+
+  useEffect(() => {
+    const u = plot.current;
+    if (!u || width === 0) return;
+    if (u.width !== Math.floor(width)) u.setSize({ width: Math.floor(width), height });
+    u.setData(alignedData(data), true);
+    setDrawn((n) => n + 1);
+  }, [data, x, width, height, scale, props.markers, props.now]);
+
+  const position = (step: number) => {
+    const u = plot.current;
+    if (!u || step < x[0] || step > x[1]) return null;
+    return u.valToPos(step, 'x') + u.bbox.left / (window.devicePixelRatio || 1);
+  };
+  return (
+    <section className="panel" aria-label={`${props.title}, chart`} data-points={data.lines[0]?.steps.length ?? 0}>
+      <PanelHead title={props.title} note={props.note} data={data} cursor={cursor} format={format} tools={props.tools} />
+      <div ref={box} className="panel-plot" style={{ height }}>
+        {/* eslint-disable-next-line react-hooks/refs -- uPlot owns the scale; a counter redraws after each change of it */}
+        {props.overlay?.(position)}
+        <div ref={target} />
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,66 @@
+// Training loss: band, smoothed line, held-out loss, and what was rolled back.
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import { metricQuery } from '../../api/queries';
+import type { PanelData } from '../../charts/lines';
+import { Panel, type PanelProps } from '../../charts/Panel';
+import { mergeBranches, smooth } from '../../figures/curves';
+import { formatLoss } from '../../figures/numbers';
+import { NOTES } from './panels';
+import { BUCKETS, type SharedPanelProps } from './SeriesPanel';
+
+const STRENGTHS = { off: 0, light: 0.6, strong: 0.9 };
+type Strength = keyof typeof STRENGTHS;
+
+function useLoss(runId: string, range: SharedPanelProps['range'], hasHeldout: boolean, strength: number): PanelData {
+  const loss = useQuery(metricQuery(runId, 'loss', range, BUCKETS));
+  const heldout = useQuery({ ...metricQuery(runId, 'heldout_loss', range, BUCKETS), enabled: hasHeldout });
+  return useMemo(() => {
+    const curve = mergeBranches(loss.data ?? []);
+    const held = mergeBranches(heldout.data ?? []).live;
+    return {
+      band: { color: '--s1', steps: curve.live.steps, min: curve.live.min, max: curve.live.max },
+      lines: [
+        { label: strength ? 'smoothed' : 'training', color: '--s1', steps: curve.live.steps, values: smooth(curve.live.mean, strength), width: 2 },
+        { label: 'held-out', color: '--s2', steps: held.steps, values: held.mean, dash: [7, 3], points: held.steps.length < 60 },
+        ...curve.abandoned.map((branch) => ({
+          label: branch.branch === curve.abandoned[0]?.branch ? 'rolled back' : `rolled back, ${branch.branch + 1}`,
+          color: '--s4',
+          steps: branch.steps,
+          values: branch.mean,
+          opacity: 0.85,
+        })),
+      ],
+    };
+  }, [loss.data, heldout.data, strength]);
+}
+
+export function LossPanel({ run, range, hasHeldout, overlay, ...rest }: SharedPanelProps & {
+  hasHeldout: boolean;
+  withX: boolean;
+  overlay: NonNullable<PanelProps['overlay']>;
+}) {
+  const [strength, setStrength] = useState<Strength>('light');
+  const data = useLoss(run.id, range, hasHeldout, STRENGTHS[strength]);
+  return (
+    <Panel
+      title="Training loss"
+      note={NOTES.loss}
+      data={data}
+      height={264}
+      format={formatLoss}
+      overlay={overlay}
+      tools={
+        <label className="row tiny muted smoothing">
+          Smoothing
+          <select value={strength} onChange={(event) => setStrength(event.target.value as Strength)}>
+            {Object.keys(STRENGTHS).map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+      }
+      {...rest}
+    />
+  );
+}

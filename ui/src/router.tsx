@@ -1,0 +1,107 @@
+// Pages and what of their state stands in the URL.
+import type { QueryClient } from '@tanstack/react-query';
+import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
+import { ErrorPage, MissingPage } from './pages/errors';
+import { Gate } from './pages/Gate';
+import { RunsPage } from './pages/runs/RunsPage';
+
+type Raw = Record<string, unknown>;
+const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined);
+const whole = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : undefined);
+const flag = (value: unknown): true | undefined => (value === true ? true : undefined);
+
+const root = createRootRouteWithContext<{ client: QueryClient }>()({ component: Outlet, notFoundComponent: MissingPage });
+const app = createRoute({ getParentRoute: () => root, id: 'app', component: Gate });
+
+const index = createRoute({
+  getParentRoute: () => app,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/runs' });
+  },
+});
+
+const runs = createRoute({
+  getParentRoute: () => app,
+  path: '/runs/',
+  validateSearch: (raw: Raw): { q?: string | undefined; kind?: string | undefined; state?: string | undefined; children?: true | undefined; folded?: string | undefined } => ({
+    q: text(raw['q']),
+    kind: text(raw['kind']),
+    state: text(raw['state']),
+    children: flag(raw['children']),
+    folded: text(raw['folded']),
+  }),
+  component: RunsPage,
+});
+
+const run = createRoute({
+  getParentRoute: () => app,
+  path: '/runs/$runId',
+  validateSearch: (raw: Raw): { tab?: string | undefined; iv?: string | undefined; from?: number | undefined; to?: number | undefined; log?: true | undefined } => ({
+    tab: text(raw['tab']),
+    iv: text(raw['iv']),
+    from: whole(raw['from']),
+    to: whole(raw['to']),
+    log: flag(raw['log']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/run/RunPage'), 'RunPage'),
+});
+
+const launch = createRoute({
+  getParentRoute: () => app,
+  path: '/launch',
+  validateSearch: (raw: Raw): { preset?: string | undefined; from?: string | undefined } => ({ preset: text(raw['preset']), from: text(raw['from']) }),
+  component: lazyRouteComponent(() => import('./pages/launch/LaunchPage'), 'LaunchPage'),
+});
+
+const datasets = createRoute({
+  getParentRoute: () => app,
+  path: '/datasets/',
+  component: lazyRouteComponent(() => import('./pages/datasets/DatasetsPage'), 'DatasetsPage'),
+});
+
+const dataset = createRoute({
+  getParentRoute: () => app,
+  path: '/datasets/$digest',
+  validateSearch: (
+    raw: Raw,
+  ): { rule?: string | undefined; language?: string | undefined; kept?: true | undefined; q?: string | undefined; sample?: number | undefined } => ({
+    rule: text(raw['rule']),
+    language: text(raw['language']),
+    kept: flag(raw['kept']),
+    q: text(raw['q']),
+    sample: whole(raw['sample']),
+  }),
+  component: lazyRouteComponent(() => import('./pages/datasets/DatasetPage'), 'DatasetPage'),
+});
+
+const evaluations = createRoute({
+  getParentRoute: () => app,
+  path: '/evaluations',
+  validateSearch: (raw: Raw): { open?: string | undefined; slice?: string | undefined; correct?: 'right' | 'wrong' | undefined } => ({
+    open: text(raw['open']),
+    slice: text(raw['slice']),
+    correct: raw['correct'] === 'right' || raw['correct'] === 'wrong' ? raw['correct'] : undefined,
+  }),
+  component: lazyRouteComponent(() => import('./pages/evaluations/EvaluationsPage'), 'EvaluationsPage'),
+});
+
+const workers = createRoute({
+  getParentRoute: () => app,
+  path: '/workers',
+  component: lazyRouteComponent(() => import('./pages/workers/WorkersPage'), 'WorkersPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([app.addChildren([index, runs, run, launch, datasets, dataset, evaluations, workers])]),
+  context: { client: undefined as unknown as QueryClient },
+  defaultPreload: 'intent',
+  defaultErrorComponent: ErrorPage,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
