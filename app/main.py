@@ -36,6 +36,7 @@ from app.routes import (
 )
 from app.routes.body_limit import BodyLimit
 from app.routes.security import SecurityMiddleware
+from app.services import logs
 from app.services.edges import edges
 from app.services.orchestrator import Orchestrator
 from app.services.prefect_client import PrefectClient
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None, orchestrator: Orchestrator | No
     `orchestrator` stands in for Prefect; None: the Prefect server of the settings.
     """
     settings = settings or read_settings()
+    logs.configure()
     app = FastAPI(
         title="Headrace",
         version=version("headrace"),
