@@ -1,14 +1,14 @@
 """Where each document of a dataset goes: its split and its place, both by hash, and which texts train the tokenizer."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
+from workers.curation.heldout import choose_heldout, id_hash
 from workers.data.shards import Split
 
 
@@ -20,7 +20,7 @@ class Entry:
     language: str
     start: int
     length: int
-    split: Split
+    split: Split = "train"
 
 
 class Plan:
@@ -33,20 +33,22 @@ class Plan:
     @classmethod
     def make(cls, lines: Iterable[bytes], texts: Path, heldout_share: float) -> Self:
         """Write the texts down and decide. Raises ValueError when a split would stay empty."""
-        found: list[tuple[str, str, int, int]] = []
+        found: list[Entry] = []
         with texts.open("wb") as file:
             for line in lines:
                 document = orjson.loads(line)
                 text = document["text"].encode("utf-8")
-                found.append((document["id"], document["language"], file.tell(), len(text)))
+                found.append(Entry(document["id"], document["language"], file.tell(), len(text)))
                 file.write(text)
         if len(found) < 2:
             raise ValueError(
                 f"a dataset needs at least 2 documents, one to learn from and one held out; got {len(found)}"
             )
-        heldout = _choose_heldout([(id_, language) for id_, language, _, _ in found], heldout_share)
-        entries = [Entry(*item, split="heldout" if item[0] in heldout else "train") for item in found]
-        return cls(sorted(entries, key=lambda entry: (_hash("order", entry.id), entry.start)), texts)
+        plan = cls(sorted(found, key=lambda entry: (id_hash("order", entry.id), entry.start)), texts)
+        documents = [(entry.id, entry.language) for entry in plan.entries]
+        heldout = choose_heldout(documents, lambda: ((e.id, plan.text(e)) for e in found), heldout_share)
+        plan.entries = [replace(entry, split="heldout") if entry.id in heldout else entry for entry in plan.entries]
+        return plan
 
     def of(self, split: Split) -> list[Entry]:
         """Entries of a split, in packing order."""
@@ -56,26 +58,6 @@ class Plan:
         """The document's text."""
         self._file.seek(entry.start)
         return self._file.read(entry.length).decode("utf-8")
-
-
-def _hash(purpose: str, id_: str) -> int:
-    """64 bits; a purpose of its own makes them independent of those for other purposes."""
-    return int.from_bytes(hashlib.blake2b(f"{purpose}:{id_}".encode(), digest_size=8).digest(), "big")
-
-
-def _choose_heldout(documents: list[tuple[str, str]], share: float) -> set[str]:
-    """Ids whose hash falls under the share; in each language of at least two documents at least one, and never all."""
-    by_language: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for id_, language in documents:
-        by_language[language].append((_hash("heldout", id_), id_))
-    if all(len(items) == 1 for items in by_language.values()):  # then one of them all
-        by_language = {"": [item for items in by_language.values() for item in items]}  # type: ignore[assignment] # read only
-    chosen: set[str] = set()
-    for items in by_language.values():
-        items.sort()
-        count = sum(hash_ < share * 2**64 for hash_, _ in items)
-        chosen.update(id_ for _, id_ in items[: min(max(1, count), len(items) - 1)])
-    return chosen
 
 
 def training_texts(plan: Plan, max_bytes_per_language: int) -> list[Entry]:

@@ -33,11 +33,11 @@ def documents(counts: dict[str, int]) -> list[dict[str, object]]:
     return found
 
 
-def curated(folder: Path, counts: dict[str, int]) -> Path:
+def curated(folder: Path, counts: dict[str, int], more: tuple[dict[str, object], ...] = ()) -> Path:
     """A folder as `curate` leaves it."""
     folder.mkdir(parents=True)
     with LineWriter(folder / "documents.jsonl.zst") as writer:
-        for document in documents(counts):
+        for document in [*documents(counts), *more]:
             writer.write(orjson.dumps(document) + b"\n")
     write_lines(folder / "samples.jsonl", [{"rule": None}])
     write_lines(folder / "inputs.jsonl", [{"path": "a"}])
@@ -132,3 +132,15 @@ def test_a_single_document_is_refused_and_leaves_no_dataset(tmp_path: Path) -> N
     with pytest.raises(ValueError, match="at least 2 documents"):
         pack(SPEC, documents=source, out=tmp_path / "out", reporter=MemoryReporter())
     assert not (tmp_path / "out").exists()
+
+
+def test_pages_that_a_book_repeats_are_not_held_out(tmp_path: Path) -> None:
+    pages = [str(d["text"]) for d in documents({"en": 80})[:40]]
+    book = {"id": "b" * 64, "source": "book.pdf", "language": "en", "text": "\n\n".join(pages), "metadata": {}}
+    for name, more in (("pages", ()), ("book", (book,))):
+        source = curated(tmp_path / name, {"en": 80}, more)
+        pack(SPEC, documents=source, out=tmp_path / f"{name}-out", reporter=MemoryReporter())
+    alone, beside = (set(texts_of(tmp_path / f"{name}-out", "heldout")) for name in ("pages", "book"))
+    assert alone & set(pages)
+    assert not beside & set(pages)
+    assert beside == alone - set(pages)

@@ -5,17 +5,14 @@ FineWeb. A bucket remembers its first document only: joining each later one with
 comparing all pairs, in linear time where a licence text fills one bucket with thousands of pages.
 """
 
-import hashlib
-
 import numpy as np
 import numpy.typing as npt
 from datasketch import MinHash
 
-from workers.curation.text import is_punctuation
+from workers.curation.shingles import Shingler
 
 Vector = npt.NDArray[np.uint64]
 _SEED = 1
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd: the n-gram's polynomial stays a bijection in each word
 _CHUNK = 4096
 
 
@@ -23,39 +20,17 @@ class Signer:
     """Signs word n-grams with `num_hashes` 64-bit minima. Lower case, punctuation left out."""
 
     def __init__(self, num_hashes: int, ngram: int) -> None:
-        self.num_hashes, self.ngram = num_hashes, ngram
-        self._hashes: dict[str, int] = {}
+        self.shingler = Shingler(ngram)
         self._base = MinHash(num_perm=num_hashes, seed=_SEED, scheme="affine64", hashfunc=int)
 
     def sign(self, words: list[str]) -> Vector:
         """Signature of a document, (num_hashes,). One of fewer words than an n-gram is one n-gram."""
-        shingles = self._shingles(words)
+        shingles = self.shingler.shingles(words).tolist()
         minhash = self._base.copy()
         for start in range(0, len(shingles), _CHUNK):
             minhash.update_batch(shingles[start : start + _CHUNK])
         vector: Vector = minhash.hashvalues.astype(np.uint64)
         return vector
-
-    def _shingles(self, words: list[str]) -> list[int]:
-        hashes = np.array([h for word in words if (h := self._word_hash(word))], dtype=np.uint64)
-        if not len(hashes):
-            return [0]
-        n = min(self.ngram, len(hashes))
-        shingles = np.zeros(len(hashes) - n + 1, dtype=np.uint64)
-        for i in range(n):
-            shingles = shingles * _MULTIPLIER + hashes[i : len(hashes) - n + 1 + i]
-        return np.unique(shingles).tolist()
-
-    def _word_hash(self, word: str) -> int:
-        """64 bits, 0 for punctuation."""
-        found = self._hashes.get(word)
-        if found is None:
-            if len(self._hashes) > 1_000_000:  # bounded memory, whatever the corpus
-                self._hashes.clear()
-            digest = hashlib.blake2b(word.lower().encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            found = 0 if is_punctuation(word) else int.from_bytes(digest, "little") | 1
-            self._hashes[word] = found
-        return found
 
 
 class MinhashIndex:
