@@ -73,7 +73,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 def test_killed_in_mid_run_it_resumes_from_its_last_checkpoint(
     dataset: Path, tmp_path: Path, make_spec: MakeSpec
 ) -> None:
-    spec = make_spec(num_steps=200, checkpointing={"every_steps": 5}, heldout={"every_steps": 200, "num_batches": 1})
+    spec = make_spec(num_steps=80, checkpointing={"every_steps": 20}, heldout={"every_steps": 80, "num_batches": 1})
     whole = train(spec, dataset=dataset, out=tmp_path / "whole", reporter=MemoryReporter())
     spec_file, out = tmp_path / "spec.yaml", tmp_path / "killed"
     spec_file.write_text(yaml.safe_dump(spec.model_dump(mode="json")))
@@ -81,12 +81,12 @@ def test_killed_in_mid_run_it_resumes_from_its_last_checkpoint(
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not list((out / "checkpoints").glob("step-0000001?-*")) and time.monotonic() < deadline:
+    while not list((out / "checkpoints").glob("step-0000002?-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait(10) == -signal.SIGKILL
     saved = [path.name for path in (out / "checkpoints").glob("step-*")]
-    assert saved and not any(name.startswith("step-00000200") for name in saved)
+    assert saved and not any(name.startswith("step-00000080") for name in saved)
     done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert_equal_bits(weights(whole), weights(json.loads(done.stdout.splitlines()[-1])))
