@@ -30,26 +30,45 @@ class LateError(Exception):
 
 
 def call_limited(call: Callable[[], T], limit_seconds: float) -> T:
-    """The result of `call`. Raises LateError when it needs more than `limit_seconds` of CPU time."""
+    """The result of `call`. Raises LateError when it needs more than `limit_seconds` of CPU time.
+
+    The handler of SIGVTALRM stays installed; outside a call it does nothing. Calls don't nest.
+    """
     start = time.thread_time()
-    if threading.current_thread() is not threading.main_thread():
-        result = call()
-    else:
-        before = signal.signal(signal.SIGVTALRM, _stop)
+    if threading.current_thread() is threading.main_thread():
         try:
-            signal.setitimer(signal.ITIMER_VIRTUAL, limit_seconds, _AGAIN_SECONDS)
             try:
+                _arm(limit_seconds)
                 result = call()
             finally:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+                _disarm()
         except _TimeUpError:
+            _disarm()  # the signal may have come just before the first one
             raise LateError(max(time.thread_time() - start, limit_seconds)) from None
-        finally:
-            signal.signal(signal.SIGVTALRM, before)
+    else:
+        result = call()
     if (seconds := time.thread_time() - start) > limit_seconds:
         raise LateError(seconds)
     return result
 
 
+_armed = False
+
+
+def _arm(limit_seconds: float) -> None:
+    global _armed  # noqa: PLW0603  # a signal handler has nothing but globals
+    if signal.getsignal(signal.SIGVTALRM) is not _stop:
+        signal.signal(signal.SIGVTALRM, _stop)
+    _armed = True
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit_seconds, _AGAIN_SECONDS)
+
+
+def _disarm() -> None:
+    global _armed  # noqa: PLW0603
+    _armed = False
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise _TimeUpError
+    if _armed:
+        raise _TimeUpError
