@@ -17,7 +17,7 @@ import numpy.typing as npt
 from workers.curation.shingles import Shingler, Shingles
 
 NGRAM = 13
-MAX_COVERED = 0.2
+MAX_COVERED = 0.5
 """Share of a document's 13-grams that may stand in other documents."""
 _SPARE = 20
 _WORD = re.compile(r"\w+")
@@ -30,7 +30,7 @@ class Candidate:
     id: str
     language: str
     rank: float
-    """In [0, 1): held out when under the share."""
+    """In [0, 1). The lowest are held out: as many as stand under the share."""
 
 
 def id_hash(purpose: str, id_: str) -> int:
@@ -43,18 +43,16 @@ def choose_heldout(
 ) -> set[str]:
     """Ids to hold out. `documents` are (id, language); `texts` gives (id, text) of all of them, and is read twice.
 
-    About `share` of them, fewer where texts repeat. In each language of at least two documents at least one (the one
-    that repeats least, if need be), and never all.
+    About `share` of them, fewer where most texts repeat. In each language of at least two documents at least one (the
+    one that repeats least, if need be), and never all.
     """
     groups = _candidates(documents, share)
     covered = _covered_shares({c.id for group in groups for c in group}, texts)
     chosen: set[str] = set()
     for group in groups:
         clean = [c for c in group if covered[c.id] <= MAX_COVERED]
-        wanted = [c for c in clean if c.rank < share]
-        if not wanted:
-            wanted = clean[:1] or [min(group, key=lambda c: (covered[c.id], c.rank))]
-        chosen.update(c.id for c in wanted)
+        count = max(1, sum(c.rank < share for c in group))
+        chosen.update(c.id for c in clean[:count] or [min(group, key=lambda c: (covered[c.id], c.rank))])
     return chosen
 
 
@@ -67,7 +65,7 @@ def _candidates(documents: Sequence[tuple[str, str]], share: float) -> list[list
     if all(len(group) == 1 for group in groups):  # one document in each language: hold one of all out
         groups = [sorted((c for group in groups for c in group), key=lambda c: c.rank)]
     return [
-        group[: min(max(_SPARE, sum(c.rank < share for c in group)), len(group) - 1)]
+        group[: min(max(_SPARE, 2 * sum(c.rank < share for c in group)), len(group) - 1)]
         for group in groups
         if len(group) > 1
     ]

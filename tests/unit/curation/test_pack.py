@@ -143,4 +143,5 @@ def test_pages_that_a_book_repeats_are_not_held_out(tmp_path: Path) -> None:
     alone, beside = (set(texts_of(tmp_path / f"{name}-out", "heldout")) for name in ("pages", "book"))
     assert alone & set(pages)
     assert not beside & set(pages)
-    assert beside == alone - set(pages)
+    assert len(beside) == len(alone)  # others took their places
+    assert alone - set(pages) <= beside
