@@ -5,6 +5,7 @@ when it is killed falls to this process, which ends it.
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -52,6 +53,10 @@ class Joined:
     health_port: int = 0
     accepted_at: float = 0.0
     detail: str = ""
+    heard_before: str | None = None
+    """The heartbeat that the server knew when the child was started."""
+    heard: bool = False
+    """Has Prefect's server heard the child that runs now?"""
     starts: int = 0
     next_start: float = 0.0
     stopping: bool = False
@@ -133,7 +138,9 @@ def _greet(joined: Joined, client: httpx.Client) -> bool:
 
 
 def _start_child(joined: Joined) -> None:
-    joined.health_port = free_port()
+    joined.health_port, joined.heard = free_port(), False
+    with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
+        joined.heard_before = _heartbeat(joined)
     prefect = [
         sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", joined.hello.pool,
         "--name", joined.hello.name, "--with-healthcheck", "--install-policy", "never",
@@ -160,16 +167,37 @@ def _watch_child(joined: Joined) -> None:
 
 
 def _is_polling(joined: Joined) -> bool:
-    """Does the Prefect worker say that it asks for work?"""
+    """Does the Prefect worker ask for work? It says so itself, and once in its life the server must have heard it."""
     if joined.process is None:
         return False
     try:
         answer = httpx.get(f"http://127.0.0.1:{joined.health_port}/health", timeout=2, trust_env=False)
-    except httpx.HTTPError:
+        joined.heard = answer.is_success and (joined.heard or _is_heard(joined))
+        return joined.heard
+    except (httpx.HTTPError, ValueError, KeyError):
         return False
-    if answer.is_success:
-        joined.starts = 0
-    return answer.is_success
+
+
+def _is_heard(joined: Joined) -> bool:
+    """Has the Prefect server had a heartbeat of the worker since it was started? Clocks are not compared."""
+    beat = _heartbeat(joined)
+    if beat is None or beat == joined.heard_before:
+        return False
+    joined.starts = 0
+    return True
+
+
+def _heartbeat(joined: Joined) -> str | None:
+    answer = httpx.post(
+        f"{joined.url}/api/v1/prefect/api/work_pools/{joined.hello.pool}/workers/filter",
+        json={"limit": 200},
+        auth=("worker", joined.token),
+        timeout=5,
+        trust_env=False,
+    )
+    beats = {worker["name"]: worker["last_heartbeat_time"] for worker in answer.raise_for_status().json()}
+    beat: str | None = beats.get(joined.hello.name)
+    return beat
 
 
 def _stop_child(joined: Joined) -> None:
