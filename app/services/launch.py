@@ -14,9 +14,10 @@ from app.queries import events, outbox, runs
 from app.schemas import LaunchRequest
 from app.services import lifecycle
 from app.services.orchestrator import Orchestrator, PrefectError
-from app.services.presets import get_preset, lay_over, validate
+from app.services.presets import get_preset, validate
 from app.services.problems import conflict, invalid
 from workers.specs import AnySpec
+from workers.specs.composition import lay_over
 from workers.specs.events import RunState
 
 CLAIM_SECONDS = 45.0

@@ -9,6 +9,7 @@ from app.schemas import Preset
 from app.services.problems import invalid, not_found
 from workers.specs import RUN_SPEC, AnySpec, preset_names, preset_text
 from workers.specs.base import problems
+from workers.specs.composition import compose
 
 
 def list_presets() -> list[Preset]:
@@ -28,23 +29,12 @@ def get_preset(name: str) -> Preset:
     return Preset(name=name, kind=spec.kind, description=description, yaml=text, spec=spec.model_dump(mode="json"))
 
 
-def lay_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """The base with the changes: objects are merged, everything else is replaced.
-
-    An object with another `kind` (another optimizer, say) replaces the old one whole, since its fields differ.
-    """
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and value.get("kind", old.get("kind")) == old.get("kind"):
-            merged[key] = lay_over(old, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def validate(spec: Any, pointer: str = "/spec") -> AnySpec:
     """The spec, or a 422 problem that names each wrong field below `pointer`."""
+    try:
+        spec = compose(spec, yaml.safe_load)
+    except (KeyError, ValueError) as error:
+        raise invalid(str(error.args[0]), [{"pointer": pointer, "message": str(error.args[0])}]) from error
     try:
         return RUN_SPEC.validate_python(spec)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from workers.model.transformer import Transformer
 from workers.specs import RUN_SPEC, preset_names, preset_text
 from workers.specs.base import problems
+from workers.specs.composition import compose, lay_over
 from workers.specs.training import TrainingSpec
 from workers.specs.training.model import Model
 
@@ -17,7 +18,21 @@ from workers.specs.training.model import Model
 def test_presets_are_valid_and_describe_themselves(name: str) -> None:
     text = preset_text(name)
     assert text.startswith("# ")
-    RUN_SPEC.validate_python(yaml.safe_load(text))
+    RUN_SPEC.validate_python(compose(yaml.safe_load(text), yaml.safe_load))
+
+
+def test_a_preset_can_stand_inside_a_spec() -> None:
+    spec = compose(
+        {"kind": "pipeline", "curation": {"preset": "debian-docs", "dedup": {"minhash": False}}}, yaml.safe_load
+    )
+    assert spec["curation"]["dedup"] == {"before_filters": True, "minhash": False}
+    assert spec["curation"]["name"] == "debian-docs"
+
+
+def test_another_kind_replaces_an_object_whole() -> None:
+    base = {"optimizer": {"kind": "adamw", "beta1": 0.8}}
+    assert lay_over(base, {"optimizer": {"kind": "muon"}}) == {"optimizer": {"kind": "muon"}}
+    assert lay_over(base, {"optimizer": {"lr": 1.0}}) == {"optimizer": {"kind": "adamw", "beta1": 0.8, "lr": 1.0}}
 
 
 def test_the_demo_preset_is_there() -> None:
