@@ -1,8 +1,8 @@
 """SQL of what runs leave behind: batches taken, artifacts, dataset versions, evaluations with their items."""
 
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Table, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,7 @@ async def take_batch(session: AsyncSession, run_id: str, attempt: int, source: s
 async def put_artifact(session: AsyncSession, run_id: str, attempt: int, row: dict[str, Any]) -> None:
     """An artifact; one that is committed again (by a later attempt, say) becomes the newest."""
     # By the table: `metadata` is a column, but on a mapped class it is SQLAlchemy's own attribute.
-    statement = insert(Artifact.__table__).values(run_id=run_id, attempt=attempt, **row)
+    statement = insert(cast(Table, Artifact.__table__)).values(run_id=run_id, attempt=attempt, **row)
     changes = {key: statement.excluded[key] for key in ("attempt", "step", "files", "metadata")}
     await session.execute(
         statement.on_conflict_do_update(

@@ -9,7 +9,6 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
@@ -100,7 +99,7 @@ async def forward_socket(path: str, websocket: WebSocket) -> None:
 async def _pump(websocket: WebSocket, socket: ClientConnection) -> None:
     async def up() -> None:
         while True:
-            message: dict[str, Any] = await websocket.receive()
+            message = await websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
             content = message.get("text")
