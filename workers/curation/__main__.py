@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from workers.curation.pack import pack
@@ -56,10 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         summary = _run(load_spec(options.spec), options.home, options.out, console)
     except (UsageError, InputError) as error:
-        console.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 2
     except (CurationError, StoppedError, WorkersEndError, ValueError, OSError) as error:
-        console.print(f"[bold red]failed:[/] {error}", soft_wrap=True, highlight=False)
+        console.print(f"[bold red]failed:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 1
     print(json.dumps(summary, ensure_ascii=False))
     return 0

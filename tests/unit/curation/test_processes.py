@@ -1,0 +1,106 @@
+"""Worker processes: order, blame for a crash on the one document that caused it, and no orphans."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workers.curation.processes import Processes, WorkersEndError
+
+_settings = [0]
+
+
+def set_offset(value: int) -> None:
+    _settings[:] = [value]
+
+
+def work(batch: list[int]) -> list[int]:
+    """Adds the offset; a negative item ends the process as a crash in a library would, 7 is slow, 13 is an error."""
+    for item in batch:
+        if item < 0:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if item == 13:
+            raise ValueError("thirteen")
+        time.sleep(0.2 if item == 7 else 0)
+    return [item + _settings[0] for item in batch]
+
+
+def fail_to_start() -> None:
+    os._exit(3)
+
+
+def batches(*items: list[int]) -> Iterator[list[int]]:
+    yield from items
+
+
+def test_results_come_in_order_and_a_crash_costs_one_item() -> None:
+    with Processes[int, int](2, set_offset, (100,)) as pool:
+        found = list(
+            pool.map(work, batches([7], [1, 2], [3, -1, 4], [5], [6], *[[i] for i in range(20, 30)]), lambda i: i)
+        )
+    assert found == [[107], [101, 102], [103, -1, 104], [105], [106], *[[i + 100] for i in range(20, 30)]]
+
+
+def test_an_error_in_the_work_is_raised_and_ends_the_processes() -> None:
+    with pytest.raises(ValueError, match="thirteen"), Processes[int, int](1, set_offset, (0,)) as pool:
+        list(pool.map(work, batches([1], [13]), lambda i: i))
+
+
+def test_processes_that_cannot_start_are_an_error_not_a_loop() -> None:
+    with pytest.raises(WorkersEndError, match="ended"), Processes[int, int](1, fail_to_start, ()) as pool:
+        list(pool.map(work, batches([1], [2], [3], [4], [5], [6]), lambda i: i))
+
+
+PARENT = """
+import sys, time, os
+sys.path.insert(0, sys.argv[1])
+import test_processes as t
+from workers.curation.processes import Processes
+
+def main():
+    pool = Processes(1, t.set_offset, (0,))
+    list(pool.map(t.report_pid, [[0]], lambda i: i))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def report_pid(batch: list[int]) -> list[int]:
+    print(os.getpid(), flush=True)
+    return batch
+
+
+def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    os.kill(child, 0)  # it lives
+    parent.kill()
+    parent.wait(10)
+    deadline = time.monotonic() + 10
+    while _alive(child):
+        assert time.monotonic() < deadline, "the child outlives its parent"
+        time.sleep(0.05)
+    parent.stdout.close()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # in a container nobody may reap it
