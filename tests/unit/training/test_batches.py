@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import write_dataset
+from counting_language import write_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 

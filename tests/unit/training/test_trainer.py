@@ -1,0 +1,242 @@
+"""What a training run reports, refuses and survives."""
+
+import math
+import os
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from counting_language import write_dataset
+
+from workers.reporter import FencedError, MemoryReporter
+from workers.specs.events import Command
+from workers.specs.training import TrainingSpec
+from workers.training.errors import CheckpointError, InputError
+from workers.training.trainer import train
+
+MakeSpec = Callable[..., TrainingSpec]
+SERIES = ("loss", "grad_norm", "update_norm", "lr", "lr_scale", "clip_norm", "tokens_per_second", "tokens", "epoch")
+
+
+def commands_at(orders: dict[int, Command]) -> MemoryReporter:
+    """A reporter that hands out a command once the step is done."""
+
+    class Orders(MemoryReporter):
+        def metrics(self, step: int, values: Any, branch: int = 0) -> None:
+            super().metrics(step, values, branch)
+            if "loss" in values and step in orders:
+                self.pending.append(orders.pop(step))
+
+    return Orders()
+
+
+def test_every_step_is_reported_and_the_model_learns(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    reporter = MemoryReporter()
+    spec = make_spec(num_steps=60, heldout={"every_steps": 20, "num_batches": 4})
+    summary = train(spec, dataset=dataset, out=tmp_path, reporter=reporter)
+    for key in SERIES:
+        assert [step for step, _ in reporter.series(key)] == list(range(60)), key
+    assert [step for step, _ in reporter.series("heldout_loss")] == [19, 39, 59]
+    assert summary["heldout_loss"] == reporter.series("heldout_loss")[-1][1]
+    assert summary["first_loss"] == pytest.approx(math.log(64), abs=0.1)
+    assert summary["heldout_loss"] < summary["unigram_loss"] * 0.9
+    assert summary["bigram_loss"] < summary["unigram_loss"]
+    assert summary["tokens"] == 60 * spec.tokens_per_step == reporter.series("tokens")[-1][1]
+    assert all(norm <= 1.0 + 1e-6 for _, norm in reporter.series("clip_norm"))
+    kinds = [event.kind for event in reporter.batch.events]
+    assert kinds.index("stage") < kinds.index("checkpoint") < kinds.index("summary")
+
+
+def test_accumulated_passes_equal_one_large_pass(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    losses = []
+    for micro, passes in ((8, 1), (2, 4)):
+        reporter = MemoryReporter()
+        batch = {"sequence_tokens": 32, "micro_batch_sequences": micro, "accumulation": passes}
+        train(make_spec(batch=batch), dataset=dataset, out=tmp_path / str(micro), reporter=reporter)
+        losses.append([value for _, value in reporter.series("loss")])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_checkpoints_are_published_and_only_the_newest_kept(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    published = []
+    spec = make_spec(checkpointing={"every_steps": 2, "keep": 2})
+
+    def publish(folder: Path, step: int) -> None:
+        assert (folder / "checksums.json").is_file()
+        published.append(step)
+
+    summary = train(spec, dataset=dataset, out=tmp_path, reporter=MemoryReporter(), publish=publish)
+    assert published == sorted(published)
+    assert published[-1] == 12
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept[-1] == Path(summary["checkpoint"]).name == "step-00000012-branch-000"
+    assert kept[-2] == "step-00000010-branch-000"
+
+
+def test_a_slow_upload_does_not_hold_up_training_and_its_folder_stays(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    release, seen = threading.Event(), []
+
+    def publish(folder: Path, step: int) -> None:
+        if not seen:
+            assert release.wait(60)
+        seen.append((step, (folder / "model.safetensors").is_file()))
+
+    class Releases(MemoryReporter):
+        def metrics(self, step: int, values: Any, branch: int = 0) -> None:
+            if step == 11:  # training came to its end while the first upload still stood
+                release.set()
+
+    train(
+        make_spec(checkpointing={"every_steps": 1, "keep": 2}),
+        dataset=dataset,
+        out=tmp_path,
+        reporter=Releases(),
+        publish=publish,
+    )
+    assert seen[0] == (0, True)
+    assert seen[-1] == (12, True)
+    assert all(there for _, there in seen)
+    assert len(seen) <= 6
+
+
+def test_a_failed_last_upload_fails_the_run(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    def publish(folder: Path, step: int) -> None:
+        if step == 12:
+            raise OSError("the store is away")
+
+    with pytest.raises(CheckpointError, match="the store is away"):
+        train(make_spec(), dataset=dataset, out=tmp_path, reporter=MemoryReporter(), publish=publish)
+
+
+def test_people_change_rate_and_clip_and_go_back(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    reporter = commands_at(
+        {
+            1: Command(id="a", kind="set_lr_scale", arguments={"value": 0.5}),
+            3: Command(id="b", kind="set_clip", arguments={"value": 0.01}),
+            7: Command(id="c", kind="rollback", arguments={"step": 6}),
+            9: Command(id="d", kind="set_clip", arguments={"value": "tight"}),
+            10: Command(id="e", kind="checkpoint"),
+        }
+    )
+    train(make_spec(), dataset=dataset, out=tmp_path, reporter=reporter)
+    reporter.flush()
+    assert reporter.batch.acks == ["a", "b", "c", "d", "e"]
+    assert dict(reporter.series("lr_scale"))[1] == 1.0
+    assert dict(reporter.series("lr_scale"))[2] == 0.5
+    assert all(norm == pytest.approx(0.01) for step, norm in reporter.series("clip_norm") if step >= 4)
+    assert [step for step, _ in reporter.series("loss")] == [*range(8), *range(6, 12)]
+    branches = [(s, c.branch) for c in reporter.batch.metrics if c.key == "loss" for s in c.steps]
+    assert branches == [(s, 0) for s in range(8)] + [(s, 1) for s in range(6, 12)]
+    assert next(e.message for e in reporter.batch.events if e.kind == "warning").startswith("command set_clip")
+    assert (tmp_path / "checkpoints" / "step-00000011-branch-001").is_dir()
+    assert [i.after for i in reporter.batch.interventions] == [{"lr_scale": 0.5}, {"clip_scale": 0.01}]
+
+
+def test_pause_waits_for_resume(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    class Patient(MemoryReporter):
+        polls = 0
+
+        def commands(self) -> list[Command]:
+            self.polls += 1
+            return {
+                3: [Command(id="p", kind="pause")],
+                6: [Command(id="r", kind="resume")],
+            }.get(self.polls, [])
+
+    reporter = Patient()
+    train(make_spec(), dataset=dataset, out=tmp_path, reporter=reporter)
+    reporter.flush()
+    times = next(c.times for c in reporter.batch.metrics if c.key == "loss")
+    assert times[2] - times[1] >= 0.55
+    assert reporter.batch.acks == ["p", "r"]
+    assert len(times) == 12
+
+
+def test_a_fence_stops_the_process(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    class Fenced(MemoryReporter):
+        def commands(self) -> list[Command]:
+            if self.series("loss"):
+                raise FencedError("attempt 2 exists")
+            return []
+
+    reporter = Fenced()
+    with pytest.raises(FencedError):
+        train(make_spec(), dataset=dataset, out=tmp_path, reporter=reporter)
+    assert len(reporter.series("loss")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch": {"sequence_tokens": 30_000}}, "training tokens, one step needs"),
+        ({"batch": {"sequence_tokens": 3_000, "micro_batch_sequences": 2}}, "the held-out part has"),
+    ],
+)
+def test_a_dataset_that_is_too_small_is_refused(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec, changes: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train(make_spec(**changes), dataset=dataset, out=tmp_path, reporter=MemoryReporter())
+
+
+def test_a_folder_without_dataset_and_a_torn_one_are_refused(tmp_path: Path, make_spec: MakeSpec) -> None:
+    with pytest.raises(InputError, match="is no dataset folder"):
+        train(make_spec(), dataset=tmp_path, out=tmp_path / "out", reporter=MemoryReporter())
+    torn = write_dataset(tmp_path / "torn")
+    shard = next(torn.glob("train-00001.tokens"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(InputError, match="its manifest says"):
+        train(make_spec(), dataset=torn, out=tmp_path / "out", reporter=MemoryReporter())
+
+
+def test_tokens_outside_the_vocabulary_are_refused(tmp_path: Path, make_spec: MakeSpec) -> None:
+    wrong = write_dataset(tmp_path / "wrong")
+    info = (wrong / "dataset.json").read_text()
+    (wrong / "dataset.json").write_text(info.replace('"vocab_size": 64', '"vocab_size": 40'))
+    with pytest.raises(InputError, match=r"has token 63, its vocabulary ends at 39"):
+        train(make_spec(), dataset=wrong, out=tmp_path / "out", reporter=MemoryReporter())
+
+
+def test_a_full_disk_fails_with_advice_and_leaves_nothing_half_written(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    spec_file = tmp_path / "spec.yaml"
+    spec_file.write_text(make_spec(model={"d_model": 128, "d_ffn": 512}).model_dump_json())
+    # A limit on file sizes stands in for the disk: writing past it fails in the same way.
+    limit = (200_000, 200_000)
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.training", str(spec_file), "--dataset", str(dataset), "--out", str(tmp_path)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr and "Free some space" in done.stderr
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_the_command_line_names_each_wrong_field(dataset: Path, tmp_path: Path) -> None:
+    spec_file = tmp_path / "spec.yaml"
+    spec_file.write_text("kind: training\nnum_steps: 0\noptimizer: {kind: adamw, learning_rate: 1}\n")
+    command = [
+        sys.executable,
+        "-m",
+        "workers.training",
+        str(spec_file),
+        "--dataset",
+        str(dataset),
+        "--out",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "/num_steps" in done.stderr and "learning_rate" in done.stderr
