@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from workers.curation.folder import CurationError, StoppedError
 from workers.curation.pack import pack
-from workers.curation.pipeline import CurationError, StoppedError, curate
+from workers.curation.pipeline import curate
 from workers.curation.processes import WorkersEndError
 from workers.curation.readers import InputError
 from workers.reporter import MemoryReporter

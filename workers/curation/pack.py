@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from workers.curation.folder import whole_folder
 from workers.curation.lines import read_lines, write_json, write_lines
 from workers.curation.plan import Entry, Plan, heldout_entries, training_texts
 from workers.data.shards import ShardWriter, Split, token_dtype
@@ -29,23 +30,18 @@ def pack(spec: CurationSpec, *, documents: Path, out: Path, reporter: Reporter) 
 
     Returns what dataset.json holds. Raises ValueError when there are fewer than two documents.
     """
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    plan = Plan.make(read_lines(documents / "documents.jsonl.zst"), partial / "texts", spec.heldout_share)
-    tokenizer = _train(spec, plan, reporter)
-    tokenizer.save(partial / "tokenizer.json")
-    counts = _Counts()
-    num_tokens = {split: _write_split(spec, plan, split, tokenizer, partial, counts, reporter) for split in SPLITS}
-    write_lines(partial / "heldout.jsonl", heldout_entries(plan))
-    plan.texts.unlink()
-    info = _manifest(tokenizer, num_tokens, counts, orjson.loads((documents / "statistics.json").read_bytes()))
-    for name in ("samples.jsonl", "inputs.jsonl"):
-        shutil.copyfile(documents / name, partial / name)
-    write_json(partial / "dataset.json", info)
-    if out.exists():
-        shutil.rmtree(out)
-    partial.rename(out)
+    with whole_folder(out) as folder:
+        plan = Plan.make(read_lines(documents / "documents.jsonl.zst"), folder / "texts", spec.heldout_share)
+        tokenizer = _train(spec, plan, reporter)
+        tokenizer.save(folder / "tokenizer.json")
+        counts = _Counts()
+        num_tokens = {split: _write_split(spec, plan, split, tokenizer, folder, counts, reporter) for split in SPLITS}
+        write_lines(folder / "heldout.jsonl", heldout_entries(plan))
+        plan.texts.unlink()
+        info = _manifest(tokenizer, num_tokens, counts, orjson.loads((documents / "statistics.json").read_bytes()))
+        for name in ("samples.jsonl", "inputs.jsonl"):
+            shutil.copyfile(documents / name, folder / name)
+        write_json(folder / "dataset.json", info)
     total = sum(num_tokens.values())
     reporter.event("stage", f"{total:,} tokens in {len(plan.entries):,} documents", stage="dataset")
     return info

@@ -9,11 +9,8 @@ The folder that comes out:
 It is the same, byte by byte, for any number of processes.
 """
 
-import errno
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ import orjson
 from workers.curation.dedup import Deduplicator, Verdicts
 from workers.curation.document import Document, RawRecord, Reject
 from workers.curation.fingerprint import describe_files, documents_fingerprint, package_versions, spec_digest
+from workers.curation.folder import CurationError, StoppedError, whole_folder
 from workers.curation.lines import LineWriter, read_lines, write_json, write_lines
 from workers.curation.processes import Processes
 from workers.curation.readers import list_files, resolve_input
@@ -36,13 +34,7 @@ from workers.specs.curation import CurationSpec
 _MIN_RECORDS_TO_JUDGE = 50
 _COMMAND_SECONDS = 1.0
 
-
-class CurationError(RuntimeError):
-    """Curation cannot give a dataset; the message says why and what to do."""
-
-
-class StoppedError(RuntimeError):
-    """A person asked the run to stop."""
+__all__ = ["CurationError", "StoppedError", "curate", "fingerprint"]
 
 
 def fingerprint(spec: CurationSpec, home: Path) -> str:
@@ -60,12 +52,8 @@ def curate(spec: CurationSpec, *, home: Path, out: Path, reporter: Reporter) -> 
     root = resolve_input(spec.input, home)
     files = list_files(root)
     described = describe_files(root, files)
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with _clear_disk_errors(out):
-        selection = select(root, files, spec, reporter)
-        run = _Run(spec, partial, reporter, selection)
+    with whole_folder(out) as folder:
+        run = _Run(spec, folder, reporter, select(root, files, spec, reporter))
         run.work()
         statistics = run.statistics.as_dict()
         statistics["lineage"] = {
@@ -74,12 +62,10 @@ def curate(spec: CurationSpec, *, home: Path, out: Path, reporter: Reporter) -> 
             "input": {"num_files": len(described), "num_bytes": sum(f.num_bytes for f in described)},
             "versions": package_versions(),
         }
-        write_lines(partial / "inputs.jsonl", map(asdict, described))
-        write_lines(partial / "samples.jsonl", run.samples)
-        write_json(partial / "statistics.json", statistics)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
+        write_lines(folder / "inputs.jsonl", map(asdict, described))
+        write_lines(folder / "samples.jsonl", run.samples)
+        write_json(folder / "statistics.json", statistics)
+    reporter.metrics(run.statistics.num_read, run.statistics.as_metrics())
     reporter.event("stage", f"{run.statistics.num_kept} of {run.statistics.num_read} documents kept", stage="documents")
     return statistics
 
@@ -166,9 +152,10 @@ class _Run:
 
     def _look_up(self) -> None:
         """Once a second: has a person asked to stop, or is this attempt over (FencedError)?"""
-        if time.monotonic() - self._looked < _COMMAND_SECONDS:
+        elapsed = time.monotonic() - self._looked
+        if elapsed < _COMMAND_SECONDS:
             return
-        self._looked = time.monotonic()
+        self._looked += elapsed
         for command in self.reporter.commands():
             self.reporter.ack(command.id)
             if command.kind == "stop":
@@ -199,13 +186,3 @@ class _Run:
             f"none of {self.statistics.num_read} documents was kept; {rule} dropped most of them ({count}): "
             "loosen or remove that rule, or look whether the input is what you meant"
         )
-
-
-@contextmanager
-def _clear_disk_errors(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise CurationError(f"no space left where {out} is written: make room there, then start again") from error
-        raise

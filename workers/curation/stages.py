@@ -100,10 +100,12 @@ class Stages:
             return None
         if isinstance(found, Drop):
             document = Document(record.id, record.source, "", record.media_type, record.url)
-            return _dropped(outcome, "extract", document, "", found)
+            _dropped(outcome, "extract", document, "", found)
+            return None
         found.text = self._repair(found.text)
         if not found.text:
-            return _dropped(outcome, "extract", found, "", Drop("extract.empty"))
+            _dropped(outcome, "extract", found, "", Drop("extract.empty"))
+            return None
         outcome.passed.append(("extract", _size(found.text)))
         return found
 
@@ -133,7 +135,8 @@ class Stages:
             if isinstance(verdict, Drop):
                 kinds = self.kinds[: self.kinds.index(kind)]
                 outcome.passed += [(k, size := sizes.get(k, size)) for k in kinds]
-                return _dropped(outcome, kind, document, text.text, verdict)
+                _dropped(outcome, kind, document, text.text, verdict)
+                return None
             if verdict is not text:
                 sizes[kind], text = _size(verdict.text), verdict
         outcome.passed += [(k, size := sizes.get(k, size)) for k in self.kinds]

@@ -46,6 +46,13 @@ class Statistics:
         totals |= {f"unreadable ({reason})": n for reason, n in self.rejects.items()}
         return max(totals.items(), key=lambda item: (item[1], item[0]), default=("nothing", 0))
 
+    def as_metrics(self) -> dict[str, float]:
+        """Totals as series: `documents/kept/<language>`, `documents/dropped/<rule>`, `documents/rejected/<reason>`."""
+        kept = {f"documents/kept/{language}": n for language, n in self._documents[self.stages[-1]].items()}
+        rules = {f"documents/dropped/{r}": n.total() for rules in self._dropped.values() for r, n in rules.items()}
+        rejected = {f"documents/rejected/{reason}": n for reason, n in self.rejects.items()}
+        return {key: float(n) for key, n in sorted({**kept, **rules, **rejected}.items())}
+
     def as_dict(self) -> dict[str, Any]:
         """For statistics.json; equal counts give an equal dict, order included."""
         dropped = {rule: _sorted(n) for rules in self._dropped.values() for rule, n in sorted(rules.items())}

@@ -1,5 +1,6 @@
 """The pipeline over a folder of mixed formats: what is kept and dropped and why, and that processes change nothing."""
 
+import errno
 import hashlib
 import io
 import itertools
@@ -14,6 +15,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from workers.curation.folder import whole_folder
 from workers.curation.lines import read_lines
 from workers.curation.pipeline import CurationError, StoppedError, curate, fingerprint
 from workers.curation.readers import InputError
@@ -284,6 +286,22 @@ def test_fingerprint_follows_content_and_spec_not_place_or_processes(folder: Pat
     assert fingerprint(spec_for(other, repair_text=False), tmp_path) != first
     (other / "a.html").write_bytes((folder / "a.html").read_bytes() + b" ")
     assert fingerprint(spec_for(other), tmp_path) != first
+
+
+def test_counts_of_each_rule_are_series_and_progress_is_told(folder: Path, tmp_path: Path) -> None:
+    reporter = MemoryReporter()
+    curate(spec_for(folder), home=tmp_path, out=tmp_path / "out", reporter=reporter)
+    assert reporter.series("documents/kept/en") == [(12, 4.0)]
+    assert reporter.series("documents/dropped/dedup.exact") == [(12, 1.0)]
+    ends = {e.data["stage"]: (e.data["done"], e.data["total"]) for e in reporter.batch.events if e.kind == "progress"}
+    assert ends == {"read": (7, 7), "extract": (12, 12), "dedup": (8, 8), "clean": (6, 6)}
+
+
+def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CurationError, match="no space left"), whole_folder(tmp_path / "out") as partial:
+        (partial / "some").write_text("bytes")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_second_run_replaces_the_first(folder: Path, tmp_path: Path) -> None:

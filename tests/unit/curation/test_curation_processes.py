@@ -59,7 +59,7 @@ def test_processes_that_cannot_start_are_an_error_not_a_loop() -> None:
 PARENT = """
 import sys, time, os
 sys.path.insert(0, sys.argv[1])
-import test_processes as t
+import test_curation_processes as t
 from workers.curation.processes import Processes
 
 def main():
