@@ -154,10 +154,15 @@ def kept(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in read_lines(out / "documents.jsonl.zst")]
 
 
+REPORTER = MemoryReporter()
+
+
 @pytest.fixture(scope="module")
 def curated(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("two") / "out"
-    run(folder, out, num_processes=2)
+    out.mkdir()
+    (out / "old").write_text("of an earlier run")
+    curate(spec_for(folder, num_processes=2), home=out.parent, out=out, reporter=REPORTER)
     return out
 
 
@@ -288,12 +293,11 @@ def test_fingerprint_follows_content_and_spec_not_place_or_processes(folder: Pat
     assert fingerprint(spec_for(other), tmp_path) != first
 
 
-def test_counts_of_each_rule_are_series_and_progress_is_told(folder: Path, tmp_path: Path) -> None:
-    reporter = MemoryReporter()
-    curate(spec_for(folder), home=tmp_path, out=tmp_path / "out", reporter=reporter)
-    assert reporter.series("documents/kept/en") == [(12, 4.0)]
-    assert reporter.series("documents/dropped/dedup.exact") == [(12, 1.0)]
-    ends = {e.data["stage"]: (e.data["done"], e.data["total"]) for e in reporter.batch.events if e.kind == "progress"}
+@pytest.mark.usefixtures("curated")
+def test_counts_of_each_rule_are_series_and_progress_is_told() -> None:
+    assert REPORTER.series("documents/kept/en") == [(12, 4.0)]
+    assert REPORTER.series("documents/dropped/dedup.exact") == [(12, 1.0)]
+    ends = {e.data["stage"]: (e.data["done"], e.data["total"]) for e in REPORTER.batch.events if e.kind == "progress"}
     assert ends == {"read": (7, 7), "extract": (12, 12), "dedup": (8, 8), "clean": (6, 6)}
 
 
@@ -304,12 +308,8 @@ def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_second_run_replaces_the_first(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "old").write_text("")
-    run(folder, out)
-    assert not (out / "old").exists()
-    assert not list(tmp_path.glob("*.partial"))
-    ids = [hashlib.sha256(d["source"].encode()).hexdigest() for d in kept(out)]
-    assert ids == [d["id"] for d in kept(out)]
+def test_an_earlier_run_is_replaced_and_nothing_half_written_stays(curated: Path) -> None:
+    assert not (curated / "old").exists()
+    assert [path.name for path in curated.parent.iterdir()] == ["out"]
+    ids = [hashlib.sha256(d["source"].encode()).hexdigest() for d in kept(curated)]
+    assert ids == [d["id"] for d in kept(curated)]
