@@ -23,6 +23,8 @@ from app.db import CHANNEL, Database
 from app.queries import stream
 
 TYPES = frozenset({"run", "metrics", "event", "intervention", "finding"})
+LISTENER = "headrace listener"
+"""Name of its connection in `pg_stat_activity`."""
 _MAX_PENDING = 2000
 _PAGE = 500
 _POLL_SECONDS = 2.0
@@ -150,7 +152,9 @@ class LiveHub:
         while True:
             connection: Any = None
             try:
-                connection = await asyncpg.connect(self._dsn, timeout=5, command_timeout=10)
+                connection = await asyncpg.connect(
+                    self._dsn, timeout=5, command_timeout=10, server_settings={"application_name": LISTENER}
+                )
                 await connection.add_listener(CHANNEL, self._notified)
                 self._changed.set()  # what came while nobody listened
                 delay = 0.2
