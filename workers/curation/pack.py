@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from workers.curation.folder import whole_folder
+from workers.curation.heldout import MAX_COVERED, NGRAM
 from workers.curation.lines import read_lines, write_json, write_lines
 from workers.curation.plan import Entry, Plan, heldout_entries, training_texts
 from workers.data.shards import ShardWriter, Split, token_dtype
@@ -37,7 +38,7 @@ def pack(spec: CurationSpec, *, documents: Path, out: Path, reporter: Reporter) 
         counts = _Counts()
         num_tokens = {split: _write_split(spec, plan, split, tokenizer, folder, counts, reporter) for split in SPLITS}
         write_lines(folder / "heldout.jsonl", heldout_entries(plan))
-        plan.texts.unlink()
+        plan.remove_texts()
         info = _manifest(tokenizer, num_tokens, counts, orjson.loads((documents / "statistics.json").read_bytes()))
         for name in ("samples.jsonl", "inputs.jsonl"):
             shutil.copyfile(documents / name, folder / name)
@@ -120,6 +121,7 @@ def _manifest(
         "tokens": counts.sorted("tokens"),
         "documents": counts.sorted("documents"),
         "bytes": counts.sorted("bytes"),
+        "heldout": {"ngram": NGRAM, "max_covered": MAX_COVERED},
         "fertility": counts.ratios("tokens", "words"),
         "bytes_per_token": counts.ratios("bytes", "tokens"),
         "read": statistics["documents"]["read"],

@@ -59,6 +59,11 @@ class Plan:
         self._file.seek(entry.start)
         return self._file.read(entry.length).decode("utf-8")
 
+    def remove_texts(self) -> None:
+        """Close and delete the file of texts."""
+        self._file.close()
+        self.texts.unlink()
+
 
 def training_texts(plan: Plan, max_bytes_per_language: int) -> list[Entry]:
     """Training documents for the tokenizer, about equally many bytes a language, in packing order.
