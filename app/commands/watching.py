@@ -79,6 +79,8 @@ class _Bars:
             if label not in self.tasks:
                 self.tasks[label] = self.progress.add_task(escape(label), total=total, **fields)
             self.progress.update(self.tasks[label], completed=done, total=total, **fields)
+        for label in self.tasks.keys() - {row[0] for row in rows(run)}:  # a child that waited now has stages
+            self.progress.remove_task(self.tasks.pop(label))
 
 
 class _Lines:
