@@ -36,6 +36,7 @@ from app.routes import (
 )
 from app.routes.body_limit import BodyLimit
 from app.routes.security import SecurityMiddleware
+from app.schemas import Problem
 from app.services import logs
 from app.services.edges import edges
 from app.services.orchestrator import Orchestrator
@@ -94,7 +95,7 @@ def _lifespan(
                 stack.push_async_callback(client.close)
             app.state.orchestrator = orchestrator or client
             await stack.enter_async_context(edges(app, settings, database))
-            reconciler = Reconciler(settings, database, app.state.orchestrator)
+            app.state.reconciler = reconciler = Reconciler(settings, database, app.state.orchestrator)
             await reconciler.start()
             stack.push_async_callback(reconciler.stop)
             yield
@@ -106,7 +107,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's document with the bodies that handlers read themselves."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        pairs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in ingest.BODIES]
+        models: list[type[BaseModel]] = [*ingest.BODIES, Problem]
+        pairs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in models]
         _, extra = models_json_schema(pairs, ref_template="#/components/schemas/{model}")
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         document["components"]["schemas"] = extra["$defs"] | schemas

@@ -48,18 +48,21 @@ def cover(first: int, last: int, level: int) -> list[Segment]:
 def fit(first: int, last: int, buckets: int) -> tuple[int, int]:
     """Steps a bucket, and the level to read, for at most `buckets` buckets over [first, last].
 
-    Buckets lie on multiples of their width, so one more than the quotient can be needed.
+    Buckets lie on multiples of their width, so a range can touch one more than it has widths.
     """
-    width = max(1, -(-(last - first + 1) // buckets))
-    level = 0
-    while True:
-        while level < NUM_LEVELS and 1 << FACTOR_BITS * (level + 1) <= width:
-            level += 1
-        span = 1 << FACTOR_BITS * level
-        width = -(-width // span) * span
-        if last // width - first // width + 1 <= buckets:
-            return width, level
-        width += span
+    steps = last - first + 1
+    spare = last + 1 if buckets == 1 else -(-steps // (buckets - 1))
+    width, level = _round_up(max(1, -(-steps // buckets)))
+    if last // width - first // width + 1 > buckets:
+        width, level = _round_up(spare)
+    return width, level
+
+
+def _round_up(width: int) -> tuple[int, int]:
+    """The next multiple of the widest roll-up bucket that is no wider, and its level."""
+    level = min((width.bit_length() - 1) // FACTOR_BITS, NUM_LEVELS)
+    span = 1 << FACTOR_BITS * level
+    return -(-width // span) * span, level
 
 
 async def all_series(session: AsyncSession, run_id: str, key: str | None = None) -> list[Series]:

@@ -1,8 +1,7 @@
 """No request body over its limit is read into memory: 413."""
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from app.services.problems import ProblemError
 
 _MIB = 1 << 20
 LIMITS = {"/api/v1/ingest/": 64 * _MIB, "/api/v1/blobs/": None, "/api/v1/prefect/": 64 * _MIB}
@@ -45,7 +44,6 @@ def _limit(path: str) -> int | None:
     return DEFAULT_LIMIT
 
 
-def _problem(limit: int) -> ProblemError:
-    return ProblemError(
-        413, "too-large", "Body too large", f"The limit here is {limit // _MIB} MiB; send less at once."
-    )
+def _problem(limit: int) -> HTTPException:
+    # an HTTPException: FastAPI passes only that on while it reads a body
+    return HTTPException(413, f"The limit here is {limit // _MIB} MiB; send less at once.")

@@ -19,9 +19,10 @@ _log = structlog.get_logger()
 _CONNECTION_LOST = {"08", "53", "57"}
 _WRONG_VALUE = {"22", "23"}
 
+_CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "The request was refused; the body says why.", "content": {MEDIA_TYPE: {}}},
-    "5XX": {"description": "The service could not answer; try again later.", "content": {MEDIA_TYPE: {}}},
+    "4XX": {"description": "The request was refused; the body says why.", "content": _CONTENT},
+    "5XX": {"description": "The service could not answer; try again later.", "content": _CONTENT},
 }
 
 

@@ -93,6 +93,8 @@ async def change(session: AsyncSession, run: Run, state: RunState, reason: str =
     if state not in TRANSITIONS[before]:
         raise ValueError(f"run {run.id} cannot go from {before.value} to {state.value}")
     moment = datetime.now(UTC)
+    if state is RunState.CANCELLED and not reason:
+        reason = run.state_reason  # why it was cancelled
     run.state, run.state_reason = state.value, reason[:2000]
     if error:
         run.error = error[:20_000]
