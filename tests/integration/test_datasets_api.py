@@ -125,7 +125,7 @@ async def test_cursors_that_are_none_of_ours_are_refused(admin, digest):
 async def evaluations(app, database):
     """Three evaluations of one run and one of another."""
     runs = [
-        Run(id=new_id(), name=name, kind="evaluation", spec={}, spec_hash="x", pool="cpu")
+        Run(id=new_id(), name=name, kind="evaluation", spec={}, spec_hash="x", pool="cpu", state="completed")
         for name in ("first", "other")
     ]
     ids = []
