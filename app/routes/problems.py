@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -92,7 +93,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
-    for kind in (DBAPIError, PoolTimeoutError, ConnectionError, TimeoutError):
+    # SQLAlchemy passes asyncpg's own errors on where a connection cannot be made (starting up, too many, no such user)
+    away = (PoolTimeoutError, ConnectionError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+    for kind in (DBAPIError, *away):
         app.add_exception_handler(kind, on_database)
     app.add_exception_handler(Exception, on_bug)
 

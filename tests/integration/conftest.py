@@ -103,6 +103,18 @@ def empty_database_url(postgres):
 
 
 @pytest.fixture
+def serving():
+    """A client with the role admin of an application of one's own settings: `async with serving(...) as api`."""
+
+    @asynccontextmanager
+    async def call(settings, orchestrator):
+        async with serve(settings, orchestrator) as app, client_of(app, settings.admin_token) as client:
+            yield client
+
+    return call
+
+
+@pytest.fixture
 async def core(settings, orchestrator):
     """The application with the orchestrator in memory. Its reconciler's own loop looks once: tests call `look`."""
     changes = {"reconcile_seconds": 3600.0, "dead_after_seconds": 60.0}
