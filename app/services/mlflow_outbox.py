@@ -5,13 +5,14 @@ MLflow refuses for good is dropped with a warning, so that it does not hold up i
 """
 
 import asyncio
+import contextlib
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Database
 from app.models import OutboxEntry, new_id
-from app.queries import leases, outbox
+from app.queries import idempotency, outbox
 from app.services.blobs import BlobStore
 from app.services.live import end_tasks
 from app.services.mlflow_client import MlflowClient, MlflowError
@@ -45,6 +46,9 @@ class MlflowOutbox:
         """End; what is not told yet stays in the outbox."""
         if self._task:
             await end_tasks([self._task])
+        with contextlib.suppress(OSError, SQLAlchemyError, TimeoutError):
+            async with self._database.begin() as session:
+                await idempotency.give_lease_back(session, LEASE, self._holder)
         await self._client.close()
 
     async def _run(self) -> None:
@@ -58,7 +62,7 @@ class MlflowOutbox:
 
     async def _hold_lease(self) -> bool:
         async with self._database.begin() as session:
-            return await leases.hold(session, LEASE, self._holder, _LEASE_SECONDS)
+            return await idempotency.take_lease(session, LEASE, self._holder, _LEASE_SECONDS) is not None
 
     async def drain(self) -> int:
         """Tell what is due; returns the number of entries that were told. Nothing while another process does it."""
