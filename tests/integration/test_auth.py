@@ -63,12 +63,12 @@ async def test_revoked_and_expired_tokens_are_refused(admin, anonymous, database
     assert (await anonymous.get("/api/v1/workers", headers=bearer(old["token"]))).status_code == 401
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer hr_", "Bearer nonsense", "Basic aHI6aHI=", "hr_x", "Bearer \xff"])
-async def test_bad_credentials_get_401_and_say_how(anonymous, header):
-    answer = await anonymous.get("/api/v1/workers", headers={"Authorization": header.encode("latin-1")})
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert "headrace login" in answer.json()["detail"]
+async def test_bad_credentials_get_401_and_say_how(anonymous):
+    for header in (b"Bearer", b"Bearer hr_", b"Bearer nonsense", b"Basic aHI6aHI=", b"hr_x", b"Bearer \xff"):
+        answer = await anonymous.get("/api/v1/workers", headers={"Authorization": header})
+        assert answer.status_code == 401, header
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "headrace login" in answer.json()["detail"]
 
 
 async def log_in(admin, anonymous):

@@ -85,11 +85,11 @@ async def test_an_empty_blob(worker):
     assert answer.content == b""
 
 
-@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "%00", "..;"])
-async def test_only_hashes_are_names(worker, name):
-    for method in ("GET", "HEAD", "PUT"):
-        answer = await worker.request(method, f"/api/v1/blobs/{name}", content=b"x" if method == "PUT" else None)
-        assert answer.status_code in {404, 405, 422}, (method, answer.status_code)
+async def test_only_hashes_are_names(worker):
+    for name in ("..%2f..%2fetc%2fpasswd", "A" * 64, "0" * 63, "0" * 65, "0" * 64 + "%00", "..;"):
+        for method in ("GET", "HEAD", "PUT"):
+            answer = await worker.request(method, f"/api/v1/blobs/{name}", content=b"x" if method == "PUT" else None)
+            assert answer.status_code in {404, 405, 422}, (method, name)
 
 
 async def test_an_interrupted_upload_leaves_nothing(worker, settings):
@@ -168,19 +168,21 @@ async def test_files_of_an_artifact_are_found_through_its_manifest(worker, admin
     assert answer.content == (folder / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["../config.json", "..%2fconfig.json", "%2e%2e/config.json", "..%252fconfig.json", "/etc/passwd", "config.json%00",
-     "data", "data/", "", "config.json;x", "file:%2f%2f/etc/passwd", "data/../config.json", "data%2f..%2fconfig.json"],
+HOSTILE = (
+    "../config.json", "..%2fconfig.json", "%2e%2e/config.json", "..%252fconfig.json", "/etc/passwd", "config.json%00",
+    "data", "data/", "", "config.json;x", "file:%2f%2f/etc/passwd", "data/../config.json", "data%2f..%2fconfig.json",
 )  # fmt: skip
-async def test_no_other_path_exists(worker, admin, folder, tmp_path, path):
+
+
+async def test_no_other_path_exists(worker, admin, folder, tmp_path):
     artifact = await upload(worker, folder, tmp_path)
-    answer = await admin.get(f"/api/v1/artifacts/{artifact.digest}/files/{path}")
-    # A client may fold `..` by itself before it sends; what arrives folded is an allowed path or no route.
-    if path == "data/../config.json" and answer.status_code == 200:
-        assert answer.json() == {"a": 1}
-    else:
-        assert answer.status_code == 404
+    for path in HOSTILE:
+        answer = await admin.get(f"/api/v1/artifacts/{artifact.digest}/files/{path}")
+        # A client may fold `..` by itself before it sends: what arrives is then a path that the manifest lists.
+        if path == "data/../config.json" and answer.status_code == 200:
+            assert answer.json() == {"a": 1}
+        else:
+            assert answer.status_code == 404, path
 
 
 async def test_unknown_and_malformed_artifacts_are_404(worker, admin):

@@ -1,29 +1,23 @@
 """Host, Origin and the headers of every answer."""
 
-import pytest
-
 from app.routes.security import host_name, same_origin
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "127.0.0.1:x", "a/127.0.0.1", ""]
-)
-async def test_foreign_hosts_are_refused(admin, host):
-    answer = await admin.get("/api/v1/workers", headers={"Host": host})
-    assert answer.status_code == 421
-    assert "HEADRACE_ALLOWED_HOSTS" in answer.json()["detail"]
+async def test_only_our_own_hosts_are_answered(admin):
+    foreign = ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "127.0.0.1:x", "a/127.0.0.1", "")
+    for host in foreign:
+        answer = await admin.get("/api/v1/workers", headers={"Host": host})
+        assert answer.status_code == 421, host
+        assert "HEADRACE_ALLOWED_HOSTS" in answer.json()["detail"]
+    for host in ("localhost:1", "127.0.0.1", "[::1]:8000", "LOCALHOST", "localhost."):
+        assert (await admin.get("/api/v1/workers", headers={"Host": host})).status_code == 200, host
 
 
-@pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8000", "LOCALHOST", "localhost."])
-async def test_loopback_is_answered(admin, host):
-    assert (await admin.get("/api/v1/workers", headers={"Host": host})).status_code == 200
-
-
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "file://", "http://["])
-async def test_writes_from_another_origin_are_refused(admin, origin):
+async def test_writes_from_another_origin_are_refused(admin):
     body = {"name": "x", "role": "viewer"}
-    answer = await admin.post("/api/v1/tokens", json=body, headers={"Origin": origin})
-    assert answer.status_code == 403
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:9999", "file://", "http://["):
+        answer = await admin.post("/api/v1/tokens", json=body, headers={"Origin": origin})
+        assert answer.status_code == 403, origin
     assert len((await admin.get("/api/v1/tokens")).json()["items"]) == 2  # the two of the settings
 
 
@@ -35,17 +29,17 @@ async def test_writes_from_our_own_origin_pass(admin):
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/x", "/api/v1/health", "/api/v1/workers", "/api/v1/nothing", "/login"])
-async def test_every_answer_carries_the_headers(anonymous, path):
-    headers = (await anonymous.get(path)).headers
-    policy = headers["content-security-policy"]
-    assert "default-src 'self'" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert "script-src 'self'" in policy
-    assert "unsafe-eval" not in policy
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert "access-control-allow-origin" not in headers
+async def test_every_answer_carries_the_headers(anonymous):
+    for path in ("/", "/runs/x", "/api/v1/health", "/api/v1/workers", "/api/v1/nothing", "/login"):
+        headers = (await anonymous.get(path)).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy, path
+        assert "frame-ancestors 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "unsafe-eval" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "access-control-allow-origin" not in headers
 
 
 async def test_no_other_site_gets_cors(admin):
