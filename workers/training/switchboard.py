@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.reporter import FencedError, Reporter
-from workers.specs.events import Artifact, Finding, Intervention
+from workers.specs.events import Artifact, Command, Finding, Intervention
 from workers.training.publisher import Publish
 from workers.training.relay import Line
 
@@ -22,6 +22,7 @@ class Switchboard:
         self.failure: dict[str, Any] | None = None
         """The first failure that a rank told."""
         self._lines: list[Line] = []
+        self._undelivered: list[Command] = []
         self._threads: list[threading.Thread] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(address))
@@ -29,8 +30,12 @@ class Switchboard:
         threading.Thread(target=self._accept, name="switchboard", daemon=True).start()
 
     def pass_commands(self) -> None:
-        """Send on what people ask. Raises FencedError when this attempt is over."""
-        for command in self._reporter.commands():
+        """Send on what people ask; it waits until rank 0 is there. Raises FencedError when this attempt is over."""
+        self._undelivered += self._reporter.commands()
+        if not self._lines:
+            return
+        commands, self._undelivered = self._undelivered, []
+        for command in commands:
             for line in list(self._lines):
                 try:
                     line.send(command=command.model_dump(mode="json"))

@@ -72,7 +72,7 @@ def test_commands_reach_all_processes_and_a_stopped_run_resumes(
             if step == 2 and "loss" in values:
                 self.pending.append(Command(id="halt", kind="stop"))
 
-    spec = make_spec(batch=batch(2), resources=TWO, num_steps=2000)
+    spec = make_spec(batch=batch(2), resources=TWO, num_steps=500, checkpointing={"every_steps": 500})
     reporter = Stops()
     with pytest.raises(TrainingStopped) as stopped:
         train(spec, dataset=dataset, out=tmp_path, reporter=reporter)

@@ -1,0 +1,27 @@
+"""The gradient kernel on a real GPU against float64, in fp32 and bf16. Skips itself without one."""
+
+import pytest
+import torch
+
+from workers.kernels.gradient_stats import BLOCK, measure_flat, measure_gradient
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [1, BLOCK - 1, 5 * BLOCK + 3, 1500 * BLOCK + 17])
+def test_the_kernel_equals_float64(dtype: torch.dtype, size: int) -> None:
+    x = (torch.randn(size, device="cuda") * 3).to(dtype)
+    if size > 100:
+        x[17], x[99] = float("nan"), float("-inf")
+    wide = x.double()
+    finite = wide[wide.isfinite()]
+    expected = torch.stack((finite.square().sum(), finite.abs().max(), (~wide.isfinite()).sum().double()))
+    torch.testing.assert_close(measure_flat(x), expected, rtol=1e-5, atol=0)
+    assert torch.equal(measure_flat(x), measure_flat(x))
+
+
+def test_several_gradients_are_measured_together() -> None:
+    grads = [torch.randn(1000, 333, device="cuda"), torch.randn(7, device="cuda")]
+    expected = torch.cat([g.flatten() for g in grads]).double().norm().item()
+    assert measure_gradient(grads).norm == pytest.approx(expected, rel=1e-6)

@@ -1,0 +1,85 @@
+"""Gradient statistics against float64, in Triton's interpreter; and the kernel compiles for GPUs without one."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.kernels.gradient_stats import measure_gradient
+
+INTERPRETED = """
+import numpy as np, torch
+from workers.kernels import gradient_stats
+from workers.kernels.gradient_stats import BLOCK, measure_flat
+gradient_stats.MAX_PROGRAMS = 4  # so that one program takes several blocks
+seed = int.from_bytes(__import__("os").urandom(4), "little")
+rng = np.random.default_rng(seed)
+for size in (1, 7, BLOCK, BLOCK + 1, 3 * BLOCK - 5, 9 * BLOCK + 3):
+    x = (rng.standard_normal(size) * 10.0 ** rng.uniform(-3, 3)).astype(np.float32)
+    num_strange = int(rng.integers(0, min(size, 5)))
+    x[rng.choice(size, num_strange, replace=False)] = rng.choice([np.nan, np.inf, -np.inf], num_strange)
+    wide = x.astype(np.float64)[np.isfinite(x)]
+    expected = [np.square(wide).sum(), np.abs(wide).max(initial=0), num_strange]
+    found = measure_flat(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=2e-6, err_msg=f"size {size}, seed {seed}")
+    np.testing.assert_array_equal(found, measure_flat(torch.from_numpy(x)).numpy())
+print("checked")
+"""
+
+COMPILED = """
+import sys
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from workers.kernels.gradient_stats import BLOCK, reduce_blocks
+for kind, capabilities in (("*fp32", (80, 90, 100)), ("*bf16", (90,))):
+    signature = {"x_N": kind, "partial_3P": "*fp32", "num_elements": "i64", "num_programs": "i32", "BLOCK": "constexpr"}
+    source = ASTSource(fn=reduce_blocks, signature=signature, constexprs={"BLOCK": BLOCK})
+    for capability in capabilities:
+        kernel = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+        assert len(kernel.asm["cubin"]) > 1000, capability
+        print(next(line for line in kernel.asm["ptx"].splitlines() if line.startswith(".target")))
+"""
+
+
+def run_python(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_kernel_equals_float64_in_the_interpreter() -> None:
+    assert run_python(INTERPRETED, TRITON_INTERPRET="1") == "checked\n"
+
+
+def test_the_kernel_compiles_for_ampere_hopper_and_blackwell(tmp_path: str) -> None:
+    targets = run_python(COMPILED, TRITON_CACHE_DIR=str(tmp_path)).split("\n")
+    assert [t.split()[1] for t in targets if t] == ["sm_80", "sm_90a", "sm_100a", "sm_90a"]
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(1, 300), min_size=1, max_size=5), st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_the_reference_over_several_tensors_equals_float64(seed: int, sizes: list[int], num_strange: int) -> None:
+    rng = np.random.default_rng(seed)
+    grads = [(rng.standard_normal(size) * 10.0 ** rng.uniform(-8, 8)).astype(np.float32) for size in sizes]
+    num_strange = min(num_strange, sizes[0])
+    grads[0][rng.choice(sizes[0], num_strange, replace=False)] = np.nan
+    found = measure_gradient([torch.from_numpy(g) for g in grads])
+    flat = np.concatenate(grads).astype(np.float64)
+    finite = flat[np.isfinite(flat)]
+    assert found.num_nonfinite == num_strange
+    assert found.sum_of_squares == pytest.approx(np.square(finite).sum(), rel=1e-5)
+    assert found.max_abs == pytest.approx(np.abs(finite).max(initial=0), rel=1e-6)
+    expected_norm = float("nan") if num_strange else float(np.linalg.norm(flat))
+    assert found.norm == pytest.approx(expected_norm, rel=1e-5, nan_ok=True)
