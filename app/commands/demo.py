@@ -107,6 +107,7 @@ def _dataset(client: "Client", digest: str) -> dict[str, Any]:
             "read": statistics["read"],
             "kept": sum(kept.values()),
             "kept_by_language": kept,
+            "unreadable": sum(statistics.get("rejects", {}).values()),
             "dropped_by_rule": {rule: sum(count.values()) for rule, count in statistics["dropped"].items()},
         },
         "tokens": {language: sum(count.values()) for language, count in statistics["tokens"].items()},
@@ -121,9 +122,9 @@ def _scores(results: list[dict[str, Any]]) -> dict[str, Any]:
         by_metric.setdefault(result["metric"], []).append(result)
     if not {"bits_per_byte", "accuracy"} <= by_metric.keys():
         raise CommandError("the evaluation has no bits per byte or no benchmark: keep a task of each in the spec")
-    bits, benchmark = by_metric["bits_per_byte"][0], by_metric["accuracy"][0]
     keys = ("task", "value", "low", "high", "chance", "num_items")
-    return {"bits_per_byte": bits["slices"], "benchmark": {key: benchmark.get(key) for key in keys}}
+    benchmarks = [{key: result.get(key) for key in keys} for result in by_metric["accuracy"]]
+    return {"bits_per_byte": by_metric["bits_per_byte"][0]["slices"], "benchmarks": benchmarks}
 
 
 def _download(client: "Client", run_id: str) -> dict[str, Any]:

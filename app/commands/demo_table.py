@@ -19,6 +19,8 @@ def _documents(figures: dict[str, Any]) -> Any:
     documents = figures["documents"]
     rows = table("rule", "#documents", title="Documents")
     rows.add_row("read", f"{documents['read']:,}")
+    if documents["unreadable"]:
+        rows.add_row("unreadable", f"{documents['unreadable']:,}")
     for rule, count in sorted(documents["dropped_by_rule"].items(), key=lambda item: -item[1]):
         if count:
             rows.add_row(f"dropped by {plain(rule)}", f"{count:,}")
@@ -38,7 +40,7 @@ def _languages(figures: dict[str, Any]) -> Any:
 
 
 def _model(figures: dict[str, Any]) -> Any:
-    loss, score = figures["loss"], figures["benchmark"]
+    loss = figures["loss"]
     rows = table("figure", "#value", title="Model")
     if figures["num_parameters"]:
         rows.add_row("parameters", f"{figures['num_parameters']:,}")
@@ -49,8 +51,9 @@ def _model(figures: dict[str, Any]) -> Any:
     rows.add_row("  bigram model of the same tokens", f"{loss['bigram']:.3f}")
     rows.add_row("  below the unigram model", f"{1 - loss['heldout'] / loss['unigram']:.1%}")
     rows.add_row("interventions", str(figures["interventions"]))
-    chance = f", chance {score['chance']:.2f}" if score["chance"] is not None else ""
-    interval = f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}{chance})"
-    rows.add_row(f"{plain(score['task'])}, {score['num_items']} items", interval)
+    for score in figures["benchmarks"]:
+        chance = f", chance {score['chance']:.2f}" if score["chance"] is not None else ""
+        interval = f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}{chance})"
+        rows.add_row(f"{plain(score['task'])}, {score['num_items']} items", interval)
     rows.add_row("seconds", f"{figures['seconds']:.0f}")
     return rows
