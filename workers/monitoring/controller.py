@@ -102,13 +102,13 @@ class Controller:
 
     def _origin(self, step: int, sightings: Iterable[Sighting]) -> tuple[int, Cause]:
         """First wrong step over all series, and the cause that it points to."""
-        origins = [(s.onset, SERIES.index(s.series), s.detector == "non_finite") for s in sightings]
+        origins = [(s.onset, SERIES.index(s.series), s.detector != "non_finite") for s in sightings]
         for detector in self._detectors:
             for onset, series in detector.pending():
                 if not self._muted(step, series):
-                    origins.append((onset, SERIES.index(series), False))
-        onset, index, non_finite_first = min(origins)
-        return onset, "non_finite" if non_finite_first else CAUSES[SERIES[index]]
+                    origins.append((onset, SERIES.index(series), True))
+        onset, index, finite = min(origins)
+        return onset, CAUSES[SERIES[index]] if finite else "non_finite"
 
     def _finding(self, sighting: Sighting, cause: Cause) -> Finding:
         self._num_findings += 1

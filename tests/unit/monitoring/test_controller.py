@@ -108,13 +108,14 @@ def test_a_poisoned_burst_is_skipped_in_growing_strides():
 
 
 def test_nan_is_acted_upon_before_the_update():
-    loop = Loop(Monitoring(), nan_at=50).run(120)
+    loop = Loop(Monitoring(), nan_at=70).run(140)
     (intervention,) = loop.interventions.values()
     assert intervention.action == "rollback+skip_batches+scale_lr+tighten_clip"
-    assert intervention.after == {"step": 40, "skip_batches": 5, "lr_scale": 0.5, "clip_scale": 0.5}
-    assert intervention.before == {"step": 50, "lr_scale": 1.0, "clip_scale": 1.0}
+    assert intervention.after == {"step": 60, "skip_batches": 5, "lr_scale": 0.5, "clip_scale": 0.5}
+    assert intervention.before == {"step": 70, "lr_scale": 1.0, "clip_scale": 1.0}
     assert (intervention.outcome, intervention.cost_steps) == ("recovered", 11 + 5)
     assert intervention.finding_id == loop.findings[0].id
+    assert intervention.evidence["cause"] == "non_finite"
 
 
 def test_evidence_shows_the_series_around_the_finding():
