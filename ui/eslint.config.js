@@ -1,5 +1,5 @@
 import hooks from 'eslint-plugin-react-hooks';
-import importX from 'eslint-plugin-import-x';
+import importX, { createNodeResolver } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 // pages -> components -> charts -> api -> figures: each floor knows only those under it.
@@ -18,7 +18,7 @@ export default tseslint.config(
   {
     files: ['src/**/*.{ts,tsx}', '*.ts'],
     plugins: { 'react-hooks': hooks, 'import-x': importX },
-    settings: { 'import-x/resolver': { node: { extensions: ['.ts', '.tsx'] } } },
+    settings: { 'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx', '.js'] })] },
     rules: {
       ...hooks.configs.recommended.rules,
       'import-x/no-restricted-paths': ['error', { zones }],
@@ -27,6 +27,7 @@ export default tseslint.config(
         'error',
         { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: 'Text is never HTML.' },
       ],
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_' }],
       'max-lines': ['error', { max: 400 }],
     },
   },

@@ -1,7 +1,7 @@
 // Writes the theme's CSS variables at build time, so that a strict CSP (no inline style) holds.
 import { convertCssVariables, defaultCssVariablesResolver, DEFAULT_THEME, mergeMantineTheme } from '@mantine/core';
 import type { Plugin } from 'vite';
-import { cssVariablesResolver, theme } from './src/theme';
+import { cssVariablesResolver, theme } from './src/theme.ts';
 
 const ID = 'virtual:theme.css';
 

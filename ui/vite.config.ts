@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { themeCss } from './theme-css';
+import { themeCss } from './theme-css.ts';
 
 const api = process.env['HEADRACE_API_URL'] ?? 'http://127.0.0.1:8000';
 

@@ -10,7 +10,6 @@ import random
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -36,6 +35,10 @@ class Seeder:
     def post(self, path: str, body: Any) -> Any:
         """As a person."""
         return self._send("POST", path, self.admin_token, json=body)
+
+    def get(self, path: str) -> Any:
+        """As a person."""
+        return self._send("GET", path, self.admin_token)
 
     def report(self, run_id: str, attempt: int = 1, **batch: Any) -> Any:
         """A batch of a run's worker; `seq` counts by itself."""
@@ -348,11 +351,6 @@ def everything(seeder: Seeder) -> dict[str, str]:
     ids["paused"] = training(seeder, "smol-8m-warmup200", 220)
     seeder.report(ids["paused"], state="paused")
     return ids
-
-
-def ago(minutes: float) -> str:
-    """A time in ISO form."""
-    return (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
 
 
 if __name__ == "__main__":

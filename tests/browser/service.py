@@ -48,9 +48,7 @@ def free_port() -> int:
 def serve(database_url: str, folder: Path) -> Iterator[Service]:
     """Start the service and stop it at the end. Raises RuntimeError when it does not come up in 30 s."""
     port = free_port()
-    service = Service(
-        f"http://127.0.0.1:{port}", "hr_" + secrets.token_urlsafe(32), "hr_" + secrets.token_urlsafe(32)
-    )
+    service = Service(f"http://127.0.0.1:{port}", "hr_" + secrets.token_urlsafe(32), "hr_" + secrets.token_urlsafe(32))
     settings = Settings(
         database_url=database_url,
         home=folder / "home",
@@ -61,7 +59,6 @@ def serve(database_url: str, folder: Path) -> Iterator[Service]:
         public_url=service.url,
         ui_dist=UI_DIST,
         prefect_api_url="http://127.0.0.1:9/api",
-        mlflow_url="http://127.0.0.1:9",
         reconcile_seconds=3600,
         dead_after_seconds=3600,
     )

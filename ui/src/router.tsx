@@ -23,7 +23,7 @@ const index = createRoute({
 
 const runs = createRoute({
   getParentRoute: () => app,
-  path: '/runs/',
+  path: '/runs',
   validateSearch: (raw: Raw): { q?: string | undefined; kind?: string | undefined; state?: string | undefined; children?: true | undefined; folded?: string | undefined } => ({
     q: text(raw['q']),
     kind: text(raw['kind']),
@@ -56,7 +56,7 @@ const launch = createRoute({
 
 const datasets = createRoute({
   getParentRoute: () => app,
-  path: '/datasets/',
+  path: '/datasets',
   component: lazyRouteComponent(() => import('./pages/datasets/DatasetsPage'), 'DatasetsPage'),
 });
 

@@ -39,7 +39,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Modal: { defaultProps: { lockScroll: false, centered: true, transitionProps: { duration: 180 } } },
-    Drawer: { defaultProps: { lockScroll: false, transitionProps: { duration: 180 } } },
+    DrawerRoot: { defaultProps: { lockScroll: false, transitionProps: { duration: 180 } } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: false } },
   },
 });

@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode }
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { valueAt } from '../figures/curves';
+import { formatFigure } from '../figures/numbers';
 import './charts.css';
 import { alignedData, shapeOf, type Marker, type PanelData } from './lines';
 import { panelOptions, type PanelHandlers, type PanelView } from './options';
@@ -22,6 +23,9 @@ export interface PanelProps {
   markers?: Marker[];
   now?: number | null;
   format: (value: number | null) => string;
+  formatTick?: (value: number) => string;
+  /** Names of the lines; without it they show with the crosshair only. */
+  legend?: boolean;
   onZoom: (from: number, to: number) => void;
   onReset: () => void;
   tools?: ReactNode;
@@ -29,13 +33,14 @@ export interface PanelProps {
   overlay?: (position: (step: number) => number | null) => ReactNode;
 }
 
-function PanelHead({ title, note, data, cursor, format, tools }: Pick<PanelProps, 'title' | 'note' | 'data' | 'format' | 'tools'> & { cursor: number | null }) {
+function PanelHead({ title, note, data, cursor, format, tools, legend = false }: Pick<PanelProps, 'title' | 'note' | 'data' | 'format' | 'tools' | 'legend'> & { cursor: number | null }) {
   const shown = data.lines.filter((line) => line.steps.length > 0);
   return (
     <div className="panel-head">
       <h3>{title}</h3>
       {note && <span className="tiny muted">{note}</span>}
       {shown.length > 1 &&
+        (legend || cursor !== null) &&
         shown.map((line) => (
           <span key={line.label} className="legend tiny">
             <svg width="18" height="6" aria-hidden>
@@ -65,7 +70,7 @@ export function Panel(props: PanelProps) {
   useLayoutEffect(() => {
     view.current = { x, scale, log, markers: props.markers ?? [], now: props.now ?? null };
     handlers.current = { onZoom: props.onZoom, onReset: props.onReset, onCursor: setCursor };
-  });
+  }, [x, scale, log, props.markers, props.now, props.onZoom, props.onReset]);
 
   const shape = `${shapeOf(data)}${scheme}${log}${withX}${height}`;
   const ready = width > 0;
@@ -73,7 +78,7 @@ export function Panel(props: PanelProps) {
     if (!target.current || !ready) return;
     const built = new uPlot(
       panelOptions({
-        data, width: target.current.clientWidth, height, withX, syncKey: 'run', format: (v) => format(v),
+        data, width: target.current.clientWidth, height, withX, syncKey: 'run', format: (v) => format(v), formatTick: props.formatTick ?? formatFigure,
         view: () => view.current, handlers: () => handlers.current,
       }),
       alignedData(data),
@@ -103,8 +108,8 @@ export function Panel(props: PanelProps) {
   };
   return (
     <section className="panel" aria-label={`${props.title}, chart`} data-points={data.lines[0]?.steps.length ?? 0}>
-      <PanelHead title={props.title} note={props.note} data={data} cursor={cursor} format={format} tools={props.tools} />
-      <div ref={box} className="panel-plot" style={{ height }}>
+      <PanelHead title={props.title} note={props.note} data={data} cursor={cursor} format={format} tools={props.tools} legend={props.legend ?? false} />
+      <div ref={box} className="panel-plot" style={{ minHeight: height }}>
         {/* eslint-disable-next-line react-hooks/refs -- uPlot owns the scale; a counter redraws after each change of it */}
         {props.overlay?.(position)}
         <div ref={target} />

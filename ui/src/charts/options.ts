@@ -31,7 +31,7 @@ function axes(format: (value: number) => string, withX: boolean, log: boolean): 
       ...text,
       size: GUTTER,
       gap: 6,
-      space: log ? 22 : 34,
+      space: log ? 20 : 26,
       grid: { stroke: color('--grid'), width: 1 },
       values: (_, ticks) => ticks.map((v) => (v === null ? '' : format(v))),
     },
@@ -96,6 +96,7 @@ export function panelOptions(input: {
   withX: boolean;
   syncKey: string;
   format: (value: number) => string;
+  formatTick: (value: number) => string;
   view: () => PanelView;
   handlers: () => PanelHandlers;
 }): uPlot.Options {
@@ -104,7 +105,7 @@ export function panelOptions(input: {
   return {
     width: input.width,
     height: input.height,
-    padding: [8, RIGHT, 2, 0],
+    padding: [8, RIGHT, input.withX ? 2 : 8, 0],
     legend: { show: false },
     series,
     bands,
@@ -112,7 +113,7 @@ export function panelOptions(input: {
       x: { time: false, range: () => view().x },
       y: { distr: view().log ? 3 : 1, range: (_u, low, high) => view().scale?.range ?? [low ?? 0, high ?? 1] },
     },
-    axes: axes(format, input.withX, view().log),
+    axes: axes(input.formatTick, input.withX, view().log),
     cursor: {
       y: false,
       sync: { key: input.syncKey, setSeries: false },

@@ -26,10 +26,20 @@ function gather(data: PanelData, x: [number, number]): { steps: number[]; values
   return { steps, values };
 }
 
+/** Up to here values are those of the warm-up: a tenth of what is there, when the view begins at 0. */
+function warmUpEnd(steps: number[], x: [number, number]): number {
+  return x[0] > 0 ? x[0] : Math.max(0, ...steps) * 0.1;
+}
+
+/** How many times the settled range the whole one may be. */
+const FLAT = 1.8;
+
 /** The whole range, unless its few largest values would press the rest flat. */
 export function scaleOf(data: PanelData, x: [number, number], log: boolean, fromZero: boolean): Scale | null {
   const { steps, values } = gather(data, x);
-  const robust = robustRange(values);
+  const warm = warmUpEnd(steps, x);
+  const settled = values.filter((_, i) => (steps[i] ?? 0) >= warm);
+  const robust = robustRange(settled.length > 4 ? settled : values);
   if (!robust) return null;
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (log) {
@@ -38,11 +48,10 @@ export function scaleOf(data: PanelData, x: [number, number], log: boolean, from
     return { range: [floor / 1.3, Math.max(high, floor) * 1.3], above: null };
   }
   const span = robust[1] - robust[0];
-  const flat = high - low > 3.2 * span;
+  const flat = high - low > FLAT * span;
   const top = flat ? robust[1] : high + (high - low || Math.abs(high) || 1) * 0.06;
   const bottom = fromZero ? 0 : flat ? Math.max(robust[0], low - span * 0.05) : low - (high - low || Math.abs(low) || 1) * 0.06;
   let above: Scale['above'] = null;
-  const warm = x[0] + (x[1] - x[0]) * 0.03;
   values.forEach((value, i) => {
     const step = steps[i] ?? 0;
     if (value > top && step >= warm && (!above || value > above.value)) above = { step, value };

@@ -103,11 +103,14 @@ export function Page({ crumbs, children }: { crumbs: Crumb[]; children: ReactNod
       <aside className="rail only-wide">
         <Rail />
       </aside>
-      <Drawer opened={opened} onClose={close} size={260} withCloseButton={false} title={undefined} aria-label="Menu" padding="xs">
-        <div className="drawer-rail">
-          <Rail />
-        </div>
-      </Drawer>
+      <Drawer.Root opened={opened} onClose={close} size={260} padding="xs">
+        <Drawer.Overlay />
+        <Drawer.Content aria-label="Menu">
+          <Drawer.Body className="drawer-rail">
+            <Rail />
+          </Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
       <div className="main">
         <header className="top">
           <button className="btn ghost icon only-narrow" aria-label="Menu" onClick={drawer.open}>

@@ -68,12 +68,11 @@ export function smooth(values: (number | null)[], strength: number): (number | n
   });
 }
 
-/** A range that ignores the first tenth (warm-up) and the outer 0.2 % on each side, with a margin. */
+/** A range that ignores the outer 0.2 % on each side, with a margin. */
 export function robustRange(values: (number | null)[]): [number, number] | null {
   const finite = values.filter((v): v is number => v !== null && Number.isFinite(v));
   if (finite.length === 0) return null;
-  const settled = finite.length > 40 ? finite.slice(Math.floor(finite.length * 0.1)) : finite;
-  const sorted = [...settled].sort((a, b) => a - b);
+  const sorted = [...finite].sort((a, b) => a - b);
   const at = (q: number) => sorted[Math.round(q * (sorted.length - 1))] ?? 0;
   const [low, high] = [at(0.002), at(0.998)];
   const margin = (high - low || Math.abs(high) || 1) * 0.08;

@@ -4,6 +4,8 @@ export interface Schema {
   title?: string;
   description?: string;
   default?: unknown;
+  /** `default` under a name that the form library does not act upon. */
+  'x-default'?: unknown;
   const?: unknown;
   enum?: unknown[];
   properties?: Record<string, Schema>;
@@ -162,9 +164,22 @@ export function findProblems(schema: Schema, value: unknown, pointer = ''): Sche
   return isObject(value) ? objectProblems(schema, value, pointer) : [];
 }
 
+/** For the form: defaults under another name. The document is whole already; defaults laid over its lists would mix them. */
+export function withoutDefaults(schema: Schema): Schema {
+  const { default: start, ...rest } = schema;
+  const each = (list: Schema[] | undefined) => list?.map(withoutDefaults);
+  const plain: Schema = { ...rest, ...(start === undefined ? {} : { 'x-default': start }) };
+  if (rest.properties) plain.properties = Object.fromEntries(Object.entries(rest.properties).map(([key, value]) => [key, withoutDefaults(value)]));
+  if (rest.oneOf) plain.oneOf = each(rest.oneOf) ?? [];
+  if (rest.anyOf) plain.anyOf = each(rest.anyOf) ?? [];
+  if (rest.items) plain.items = withoutDefaults(rest.items);
+  return plain;
+}
+
 /** The value a field starts with: its default, or what its type makes. */
 export function startValue(schema: Schema): unknown {
-  if (schema.default !== undefined) return structuredClone(schema.default);
+  const start = schema.default ?? schema['x-default'];
+  if (start !== undefined) return structuredClone(start);
   if (schema.const !== undefined) return schema.const;
   if (schema.oneOf?.[0]) return startValue(schema.oneOf[0]);
   if (schema.properties) return Object.fromEntries(Object.entries(schema.properties).map(([key, value]) => [key, startValue(value)]).filter(([, v]) => v !== undefined));

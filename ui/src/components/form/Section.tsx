@@ -6,7 +6,7 @@ import { spellOut } from '../../figures/words';
 import { under, type FormContext } from './context';
 
 /** The first plain values of a group as a sentence. */
-export function sentence(value: unknown): string {
+export function sentence(value: unknown, title = ''): string {
   if (Array.isArray(value)) {
     if (value.length === 0) return 'none';
     return value.map((item) => (typeof item === 'object' && item !== null && 'kind' in item ? spellOut(String(item.kind)) : String(item))).slice(0, 5).join(' · ') + (value.length > 5 ? ` and ${value.length - 5} more` : '');
@@ -14,9 +14,11 @@ export function sentence(value: unknown): string {
   if (typeof value !== 'object' || value === null) return '';
   return Object.entries(value)
     .filter(([, item]) => typeof item !== 'object' && item !== undefined)
+    .filter(([key, item]) => !(key === 'kind' && spellOut(String(item)) === title))
     .slice(0, 4)
     .map(([key, item]) => {
       if (key === 'kind') return spellOut(String(item));
+      if (key === 'name') return String(item);
       const name = spellOut(key).toLowerCase();
       if (typeof item === 'boolean') return item ? name : `no ${name}`;
       return `${name} ${typeof item === 'number' ? formatFigure(item) : String(item)}`;
@@ -44,7 +46,7 @@ export function Section({ title, description, pointer, value, context, depth, ch
       <button type="button" className="form-section-head" aria-expanded={open} onClick={() => setPressed(!open)}>
         <Chevron size={14} stroke={1.75} aria-hidden />
         <span className="form-section-title">{title}</span>
-        {!open && <span className="muted clip small">{sentence(value)}</span>}
+        {!open && <span className="muted clip small">{sentence(value, title)}</span>}
         <span className="push" />
         {wrong > 0 && <span className="small is-failed">{wrong === 1 ? '1 error' : `${wrong} errors`}</span>}
         {changed > 0 && <span className="small changed-count">{changed} changed</span>}

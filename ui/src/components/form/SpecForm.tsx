@@ -1,7 +1,8 @@
 // The form of a spec, built from its JSON schema.
 import Form from '@rjsf/core';
 import type { FieldPathList, RJSFSchema, UiSchema, ValidatorType } from '@rjsf/utils';
-import { findProblems, type Schema } from '../../figures/schema';
+import { useMemo } from 'react';
+import { findProblems, withoutDefaults, type Schema } from '../../figures/schema';
 import type { FormContext } from './context';
 import { ListField, MapField, UnionField } from './fields';
 import './form.css';
@@ -39,17 +40,20 @@ export function SpecForm({ schema, value, context, onChange }: {
   context: FormContext;
   onChange: (value: Record<string, unknown>) => void;
 }) {
+  const bare = useMemo(() => withoutDefaults(schema), [schema]);
+  const places = useMemo(() => uiSchemaOf(schema), [schema]);
   return (
     <Form
       tagName="div"
-      schema={schema as RJSFSchema}
-      uiSchema={uiSchemaOf(schema)}
+      schema={bare as RJSFSchema}
+      uiSchema={places}
       formData={value}
       formContext={context}
       validator={validator}
       templates={templates}
       widgets={widgets}
       fields={fields}
+      experimental_defaultFormStateBehavior={{ arrayMinItems: { populate: 'never' }, constAsDefaults: 'never', emptyObjectFields: 'skipDefaults' }}
       noHtml5Validate
       noValidate
       showErrorList={false}

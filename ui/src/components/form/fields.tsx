@@ -1,6 +1,6 @@
 // Fields with a form of their own: a choice between kinds, a list of words, a small table of values.
 import type { FieldProps, RJSFSchema, UiSchema } from '@rjsf/utils';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { parse, stringify } from 'yaml';
 import { startValue, type Schema } from '../../figures/schema';
 import { spellOut } from '../../figures/words';
@@ -11,8 +11,12 @@ export function UnionField(props: FieldProps) {
   const { SchemaField } = registry.fields;
   const options = (schema as Schema).oneOf ?? [];
   const kinds = options.map((option) => String(option.properties?.['kind']?.const ?? ''));
-  const kind = String((formData as { kind?: string } | undefined)?.kind ?? kinds[0]);
+  const kind = String((formData as { kind?: string } | undefined)?.kind ?? ((schema as Schema)['x-default'] as { kind?: string } | undefined)?.kind ?? kinds[0]);
   const chosen = options[kinds.indexOf(kind)] ?? options[0];
+  const fresh = chosen && typeof fieldPathId.path.at(-1) === 'number' && (formData as { kind?: string } | undefined)?.kind === undefined;
+  useEffect(() => {
+    if (fresh) onChange(startValue(chosen), fieldPathId.path); // an item just added to a list
+  });
   if (!chosen || !SchemaField) return null;
   const choose = (next: string) => {
     const option = options[kinds.indexOf(next)];

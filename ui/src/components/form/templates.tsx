@@ -45,7 +45,7 @@ export function ObjectFieldTemplate(props: ObjectFieldTemplateProps) {
   const context = registry.formContext as FormContext;
   return (
     <>
-      {plain.length > 0 && <div className={`form-grid ${depth === 0 ? 'top' : ''}`}>{plain.map((item) => item.content)}</div>}
+      {plain.length > 0 && <div className={`form-grid ${depth === 0 ? 'form-top' : ''}`}>{plain.map((item) => item.content)}</div>}
       {groups.map((item) => (
         <Section
           key={item.name}

@@ -5,6 +5,11 @@ import { pointerOf, problemsAt, type FormContext } from './context';
 
 const nullable = (schema: Schema): boolean => [schema.type ?? []].flat().includes('null');
 
+const placeholderOf = (schema: Schema): string | undefined => {
+  const start = schema['x-default'];
+  return start !== null && start !== undefined ? String(start) : nullable(schema) ? 'none' : undefined;
+};
+
 function useInvalid(props: Pick<WidgetProps, 'registry' | 'id'>, pointer: string | undefined): boolean {
   return pointer !== undefined && problemsAt(props.registry.formContext as FormContext, pointer).length > 0;
 }
@@ -26,7 +31,7 @@ export function TextInput(props: BaseInputTemplateProps) {
       type="text"
       inputMode={numeric ? 'decimal' : 'text'}
       value={value === null || value === undefined ? '' : String(value)}
-      placeholder={nullable(schema as Schema) ? 'none' : undefined}
+      placeholder={placeholderOf(schema as Schema)}
       aria-invalid={invalid}
       aria-describedby={`${id}__help`}
       spellCheck={false}

@@ -79,8 +79,8 @@ export function Editor({ base, union }: { base: Base; union: Schema }) {
   const [unreadable, setUnreadable] = useState<string | null>(null);
   const [focus, setFocus] = useState<string | null>(null);
   const launch = useLaunch(spec);
-  const schema = useMemo(() => schemaOfKind(union, String(spec['kind'] ?? base.kind)), [union, spec, base.kind]);
-  const formSchema = useMemo(() => schemaOfKind(union, String(spec['kind'] ?? base.kind)), [union, String(spec['kind'] ?? base.kind)]); // eslint-disable-line react-hooks/exhaustive-deps -- one schema a kind, not a document
+  const kind = String(spec['kind'] ?? base.kind);
+  const schema = useMemo(() => schemaOfKind(union, kind), [union, kind]);
   const changed = useMemo(() => new Set(changedPointers(base.spec, spec)), [base.spec, spec]);
   const problems = useMemo<FieldProblem[]>(() => {
     if (unreadable) return [{ pointer: '/', message: unreadable }];
@@ -132,8 +132,8 @@ export function Editor({ base, union }: { base: Base; union: Schema }) {
               onChange={(next) => (next === 'form' && unreadable ? undefined : setView(next))}
             />
           </div>
-          {view === 'form' && formSchema ? (
-            <SpecForm schema={formSchema} value={spec} context={{ changed, problems, focus }} onChange={change} />
+          {view === 'form' && schema ? (
+            <SpecForm schema={schema} value={spec} context={{ changed, problems, focus }} onChange={change} />
           ) : (
             <YamlEditor text={text} problems={problems} onChange={type} />
           )}

@@ -5,6 +5,7 @@ import { useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { findingsQuery, type InterventionRecord, type Run } from '../../api/queries';
 import { Sparkline } from '../../charts/Sparkline';
+import { Skeleton } from '../../components/feedback';
 import { OutcomeGlyph, OutcomePill } from '../../components/state';
 import { When } from '../../components/When';
 import { changesOf, evidenceFacts, evidenceSeries, spellAction, spellOutcome } from '../../figures/interventions';
@@ -35,6 +36,7 @@ function Evidence({ run, intervention }: { run: Run; intervention: InterventionR
   const series = evidenceSeries(evidence);
   return (
     <>
+      {!findings && <Skeleton width="80%" />}
       {finding && <p>{finding.message}</p>}
       <div className="row" style={{ alignItems: 'flex-start', gap: 14 }}>
         <dl className="pairs">

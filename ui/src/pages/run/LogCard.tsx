@@ -2,6 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { eventsQuery } from '../../api/events';
+import { Skeleton } from '../../components/feedback';
 import { formatStep } from '../../figures/numbers';
 import { formatClock } from '../../figures/time';
 
@@ -22,7 +23,8 @@ export function LogCard({ runId }: { runId: string }) {
         </button>
       </div>
       <div className="log-end mono">
-        {lines.length === 0 && <span className="muted">No lines yet.</span>}
+        {!data && <Skeleton width="70%" />}
+        {data && lines.length === 0 && <span className="muted">No lines yet.</span>}
         {lines.map((line) => (
           <div key={line.id} className={`log-short level-${line.level}`}>
             <span className="muted">{line.step == null ? formatClock(line.time) : formatStep(line.step)}</span>

@@ -49,6 +49,7 @@ export function LossPanel({ run, range, hasHeldout, overlay, ...rest }: SharedPa
       data={data}
       height={264}
       format={formatLoss}
+      legend
       overlay={overlay}
       tools={
         <label className="row tiny muted smoothing">

@@ -26,7 +26,7 @@ const HEADLINES: Shown[] = [
 
 function stepFact(run: Run): Fact[] {
   const stage = [...run.progress].reverse().find((item) => item.unit.startsWith('step')) ?? run.progress.at(-1);
-  if (!stage) return [];
+  if (!stage || run.kind === 'pipeline') return [];
   const name = stage.unit.startsWith('step') ? 'Step' : spellOut(stage.unit || stage.stage);
   return [{ name, value: formatStep(stage.done), note: `of ${formatStep(stage.total)}` }];
 }
@@ -41,11 +41,9 @@ function remaining(run: Run, elapsed: number | null): Fact[] {
 function RunFacts({ run }: { run: Run }) {
   const now = useNow(1000);
   const elapsed = elapsedSeconds(run.started_at ?? null, run.finished_at ?? null, now);
-  const done = run.progress.length > 0 ? run.progress.filter((s) => s.done >= s.total).length : 0;
   const facts: Fact[] = [
     ...stepFact(run),
     ...HEADLINES.filter(([key]) => typeof run.headline[key] === 'number').map(([key, name, format]) => ({ name, value: format(run.headline[key] as number) })),
-    ...(run.kind === 'pipeline' && run.progress.length > 1 ? [{ name: 'Stages done', value: `${done}`, note: `of ${run.progress.length}` }] : []),
     { name: isTerminal(run.state) ? 'Took' : 'Running for', value: formatDuration(elapsed) },
     ...remaining(run, elapsed),
     { name: 'Attempt', value: run.attempt, note: `of ${run.max_attempts}` },

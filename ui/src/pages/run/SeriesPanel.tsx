@@ -5,6 +5,7 @@ import { metricQuery, type Run, type StepRange } from '../../api/queries';
 import type { Marker, PanelData } from '../../charts/lines';
 import { Panel } from '../../charts/Panel';
 import { mergeBranches } from '../../figures/curves';
+import { formatLr } from '../../figures/numbers';
 import { spellOut } from '../../figures/words';
 import { formatOf, NOTES } from './panels';
 
@@ -32,7 +33,7 @@ export function SeriesPanel({ run, metric, range, log, slot, ...rest }: SharedPa
       band: { color, steps: curve.live.steps, min: curve.live.min, max: curve.live.max },
       lines: [
         { label: 'applied', color, steps: curve.live.steps, values: curve.live.mean },
-        ...curve.abandoned.map((branch) => ({ label: `rolled back ${branch.branch}`, color: '--s4', steps: branch.steps, values: branch.mean, opacity: 0.85, width: 1.25 })),
+        ...curve.abandoned.map((branch) => ({ label: branch.branch === curve.abandoned[0]?.branch ? 'rolled back' : `rolled back, ${branch.branch + 1}`, color: '--s4', steps: branch.steps, values: branch.mean, opacity: 0.85, width: 1.25 })),
       ],
     };
   }, [buckets, color]);
@@ -44,6 +45,7 @@ export function SeriesPanel({ run, metric, range, log, slot, ...rest }: SharedPa
       data={data}
       height={rest.withX ? 116 : 92}
       format={formatOf(metric)}
+      {...(metric === 'lr' ? { formatTick: formatLr } : {})}
       log={logarithmic}
       fromZero={!logarithmic}
       {...rest}

@@ -15,6 +15,13 @@ const SPEED = [
   ['items_per_second', 'items/s'],
 ] as const;
 
+/** What a person may do, where the service gave no reason. */
+const NEEDS: Partial<Record<RunSummary['state'], string>> = {
+  paused: 'Paused. Resume it, or stop it',
+  crashed: 'The process went away. Launch it again; checkpoints are kept',
+  queued: 'Waits for a worker',
+};
+
 function speedOf(run: RunSummary): string {
   for (const [key, unit] of SPEED) if (typeof run.headline[key] === 'number') return formatRate(run.headline[key], unit);
   return MISSING;
@@ -39,7 +46,7 @@ export function RunRow({ run, urgent, nested }: { run: RunSummary; urgent: boole
               ↳
             </span>
           )}
-          <Link to="/runs/$runId" params={{ runId: run.id }} className="strong clip" data-row>
+          <Link to="/runs/$runId" params={{ runId: run.id }} className="strong clip run-link" data-row>
             {run.name}
           </Link>
           <span className="tag">{spellOut(run.kind)}</span>
@@ -51,7 +58,7 @@ export function RunRow({ run, urgent, nested }: { run: RunSummary; urgent: boole
           {!urgent && run.state === 'failed' && <span className="small clip is-failed">{run.state_reason}</span>}
           {!urgent && run.state === 'queued' && <span className="small clip muted">{run.state_reason}</span>}
         </div>
-        {urgent && <div className={`small reason is-${run.state === 'queued' ? 'paused' : run.state}`}>{run.state_reason}</div>}
+        {urgent && <div className={`small reason is-${run.state === 'queued' ? 'paused' : run.state}`}>{run.state_reason || NEEDS[run.state]}</div>}
       </td>
       <td className="run-progress">
         <RunProgress run={run} />

@@ -1,0 +1,64 @@
+"""Pictures of each page in both schemes and both widths, for docs/screenshots.
+
+`python tests/browser/screenshots.py FOLDER URL ADMIN_TOKEN WORKER_TOKEN [PAGE ...]` on a service that seed.py filled.
+"""
+
+import sys
+from pathlib import Path
+
+import httpx
+from browser import PHONE, WIDE, chromium, context
+from service import Service
+
+
+def paths(ids: dict[str, str]) -> dict[str, str]:
+    """The page's address by the picture's name."""
+    dataset = ids["dataset"].removeprefix("sha256:")
+    return {
+        "runs": "/runs",
+        "run": f"/runs/{ids['training']}?iv=i1",
+        "pipeline": f"/runs/{ids['pipeline']}",
+        "launch": "/launch",
+        "datasets": "/datasets",
+        "dataset": f"/datasets/{dataset}?rule=fineweb_quality.max_short_line_ratio&sample=0",
+        "evaluations": "/evaluations",
+        "workers": "/workers",
+        "log": f"/runs/{ids['training']}?tab=log",
+        "scores": f"/runs/{ids['evaluation']}",
+    }
+
+
+def find_ids(service: Service) -> dict[str, str]:
+    """The seeded runs by what they are."""
+    headers = {"Authorization": f"Bearer {service.admin_token}"}
+    runs = httpx.get(f"{service.url}/api/v1/runs?limit=200", headers=headers, timeout=10).json()["items"]
+    sets = httpx.get(f"{service.url}/api/v1/datasets", headers=headers, timeout=10).json()["items"]
+    named = {run["name"]: run["id"] for run in runs}
+    return {
+        "training": named["smol-8m-muon-seed3"],
+        "pipeline": named["Six languages, 8 M"],
+        "evaluation": named["smol-8m-adamw-seed1, final"],
+        "dataset": next(item["digest"] for item in sets if item["name"] == "harbour-web"),
+    }
+
+
+def shoot(service: Service, folder: Path, only: set[str]) -> None:
+    """Take them all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {name: path for name, path in paths(find_ids(service)).items() if not only or name in only}
+    with chromium() as browser:
+        for scheme in ("light", "dark"):
+            for width, size in (("1440", WIDE), ("390", PHONE)):
+                with context(browser, scheme, size) as tab:
+                    page = tab.new_page()
+                    page.goto(service.login_link())
+                    for name, path in pages.items():
+                        page.goto(service.url + path)
+                        page.wait_for_selector("h1")
+                        page.wait_for_timeout(1200)
+                        page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
+
+
+if __name__ == "__main__":
+    target, url, admin, worker, *names = sys.argv[1:]
+    shoot(Service(url, admin, worker), Path(target), set(names))
