@@ -1,4 +1,4 @@
-"""How long a person waits: `headrace --help`, the first `headrace up` in an empty folder, the next one, `headrace down`.
+"""How long a person waits: `headrace --help`, the first `headrace up` in an empty folder, the next, `headrace down`.
 
 Prints one JSON line of seconds. `python benchmarks/stack.py`; targets: help 0.5 s, first start 30 s.
 """
