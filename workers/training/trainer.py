@@ -11,6 +11,7 @@ from workers.training.checkpoints import find_checkpoint
 from workers.training.devices import determinism
 from workers.training.engine import Engine, build_engine
 from workers.training.loop import Loop
+from workers.training.memory import keep_freed_memory
 from workers.training.processes import train_in_processes
 from workers.training.publisher import Publisher
 from workers.training.summary import summarize
@@ -60,6 +61,7 @@ def train_here(
     first_branch: int,
 ) -> dict[str, Any]:
     """`train` in this process: the only one, or one of several that were started by torchrun."""
+    keep_freed_memory()
     publisher = Publisher(publish, reporter)
     with determinism(spec.deterministic):
         try:
