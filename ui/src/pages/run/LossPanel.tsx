@@ -22,6 +22,8 @@ function useLoss(runId: string, range: SharedPanelProps['range'], hasHeldout: bo
       band: { color: '--s1', steps: curve.live.steps, min: curve.live.min, max: curve.live.max },
       lines: [
         { label: strength ? 'smoothed' : 'training', color: '--s1', steps: curve.live.steps, values: smooth(curve.live.mean, strength), width: 2 },
+        // Smoothing must not hide a spike: the raw line stays, faint.
+        ...(strength ? [{ label: 'raw', color: '--s1', steps: curve.live.steps, values: curve.live.mean, width: 1, opacity: 0.35 }] : []),
         { label: 'held-out', color: '--s2', steps: held.steps, values: held.mean, dash: [7, 3], points: held.steps.length < 60 },
         ...curve.abandoned.map((branch) => ({
           label: branch.branch === curve.abandoned[0]?.branch ? 'rolled back' : `rolled back, ${branch.branch + 1}`,
