@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +71,7 @@ def commands() -> str:
     lines = ["# Command line", "", "All output that has a shape is also there as `--json`."]
     root = typer.main.get_command(app)
     for path, command in _walk(root, "headrace"):
-        if isinstance(command, click.Group):
+        if hasattr(command, "commands"):
             continue
         lines += ["", f"## {path}", "", (command.help or "").strip(), ""]
         lines += ["| argument or option | meaning |", "|---|---|"]
@@ -92,15 +91,14 @@ def endpoints() -> str:
     lines += ["| method | path | what it does |", "|---|---|---|"]
     for path, methods in sorted(document["paths"].items()):
         for method, operation in methods.items():
-            lines.append(f"| {method.upper()} | `{path}` | {_cell(operation.get('summary', ''))} |")
+            lines.append(f"| {method.upper()} | `{path}` | {_cell(_says(operation))} |")
     return "\n".join(lines) + "\n"
 
 
-def _walk(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+def _walk(command: Any, path: str) -> list[tuple[str, Any]]:
     found = [(path, command)]
-    if isinstance(command, click.Group):
-        for name, child in sorted(command.commands.items()):
-            found += _walk(child, f"{path} {name}")
+    for name, child in sorted(getattr(command, "commands", {}).items()):
+        found += _walk(child, f"{path} {name}")
     return found
 
 
@@ -119,6 +117,11 @@ def _type(shape: dict[str, Any]) -> str:
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = ", ".join(f"{sign} {shape[key]}" for key, sign in signs.items() if key in shape)
     return f"{shape.get('type', 'any')}{f' ({bounds})' if bounds else ''}"
+
+
+def _says(operation: dict[str, Any]) -> str:
+    described = str(operation.get("description", "")).strip().splitlines()
+    return described[0] if described else str(operation.get("summary", ""))
 
 
 def _short(value: Any) -> str:

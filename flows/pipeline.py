@@ -58,14 +58,5 @@ def _run_stage(job: Job, stage: str, spec: Spec, summary: dict[str, Any]) -> dic
             f"{stage} (run {child['id']}) ended as {child['state']}: {child['error'] or 'no reason given'}"
         )
     result: dict[str, Any] = child["summary"] | {"run_id": child["id"]}
-    if stage == "training":
-        result["checkpoint"] = result.get("checkpoint") or _last_checkpoint(job, child["id"])
     summary[stage] = result
     return result
-
-
-def _last_checkpoint(job: Job, run_id: str) -> str:
-    checkpoint = job.api.latest_checkpoint(run_id)
-    if checkpoint is None:
-        raise StageError(f"training (run {run_id}) completed without a checkpoint")
-    return checkpoint.digest

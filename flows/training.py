@@ -22,10 +22,13 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     latest = job.api.latest_checkpoint(job.run_id)
     resume = job.fetch(latest.digest) if latest else None
 
-    def publish(folder: Path, step: int) -> None:
-        job.publish(folder, "checkpoint", f"step-{step:08d}", {"step": step, "dataset": spec.dataset}, step)
+    published: list[str] = []
 
-    return train(
+    def publish(folder: Path, step: int) -> None:
+        metadata = {"step": step, "dataset": spec.dataset}
+        published.append(job.publish(folder, "checkpoint", f"step-{step:08d}", metadata, step).digest)
+
+    summary = train(
         spec,
         dataset=job.fetch(spec.dataset),
         out=job.work / f"attempt-{job.attempt}",
@@ -34,6 +37,8 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
         resume=resume,
         first_branch=(job.attempt - 1) * _BRANCHES_PER_ATTEMPT,
     )
+    # The folder is this worker's own; others find the checkpoint by its digest.
+    return summary | {"checkpoint": published[-1] if published else latest and latest.digest}
 
 
 @flow(name="training", on_crashed=[report_end], on_cancellation=[report_end])

@@ -16,7 +16,6 @@ from workers.data.shards import ShardWriter
 from workers.data.tokenizer import train_tokenizer
 from workers.reporter import MemoryReporter
 from workers.specs.training import TrainingSpec
-from workers.training.drills import Drills
 from workers.training.trainer import train
 
 VOCAB_SIZE = 512
@@ -95,9 +94,7 @@ def last_outcomes(reporter: MemoryReporter) -> list[str]:
     return [i.outcome for i in {i.id: i for i in reporter.batch.interventions}.values()]
 
 
-def test_a_rate_times_50_that_stays_is_corrected(dataset, tmp_path, healthy, monkeypatch, capsys):
-    # The drill would end with the first change of the rate. Here it stays: only the controller's scale can cancel it.
-    monkeypatch.setattr(Drills, "correct_lr", lambda self, step: None)
+def test_a_rate_times_50_that_stays_is_corrected(dataset, tmp_path, healthy, capsys):
     watched, reporter = run(dataset, tmp_path / "watched", "auto", LR_TIMES_50)
     baseline, _ = run(dataset, tmp_path / "baseline", "off", LR_TIMES_50)
     show(capsys, "LR x 50", healthy, watched, baseline)

@@ -26,9 +26,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_readme_names_every_make_target() -> None:
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [t for t in targets if f"make {t}" not in readme] == []
+    assert [t for t in targets if t != "help" and f"make {t}" not in readme] == []
 
 
 def test_each_word_has_its_how_to() -> None:

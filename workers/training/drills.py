@@ -1,5 +1,7 @@
 """Planted faults, so that the controller can be seen at work. See `workers.specs.training.drills`."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -15,18 +17,8 @@ class Drills:
         self.finished: set[int] = set()
 
     def lr_factor(self, step: int) -> float:
-        """What the learning rate is multiplied by at `step`: until the controller has changed `lr_scale`."""
-        factor = 1.0
-        for number, drill in enumerate(self.drills):
-            if isinstance(drill, LrTimes) and step >= drill.step and number not in self.finished:
-                factor *= drill.factor
-        return factor
-
-    def correct_lr(self, step: int) -> None:
-        """The controller changed `lr_scale` at `step`: learning-rate drills that had begun are over."""
-        for number, drill in enumerate(self.drills):
-            if isinstance(drill, LrTimes) and step >= drill.step:
-                self.finished.add(number)
+        """What the learning rate is multiplied by at `step`. The fault stays: the controller has to make up for it."""
+        return math.prod(d.factor for d in self.drills if isinstance(d, LrTimes) and step >= d.step)
 
     def poison(self, index: int, rank: int, batch: Sequences) -> Sequences:
         """Random tokens in place of a poisoned batch. Tied to the batch index, so leaving the batch out helps."""

@@ -120,8 +120,6 @@ class Loop:
             engine.reporter.intervention(intervention)
             if intervention.outcome == "verifying":
                 engine.state.num_interventions += 1
-                if "lr_scale" in intervention.after and not intervention.evidence.get("shadow"):
-                    engine.drills.correct_lr(engine.state.step)
 
     def go_back(self, before_step: int) -> bool:
         """Load the newest sound checkpoint of at most `before_step` updates and open a new branch. False: none."""

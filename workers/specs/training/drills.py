@@ -8,7 +8,7 @@ from workers.specs.base import Spec
 
 
 class LrTimes(Spec):
-    """From a step on the learning rate is multiplied, until the controller has corrected it."""
+    """From a step on the learning rate is multiplied, and stays so: the controller has to make up for it."""
 
     kind: Literal["lr_times"] = "lr_times"
     step: int = Field(ge=0)
