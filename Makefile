@@ -68,8 +68,8 @@ ui-lint: $(UI)
 test: $(INSTALLED) $(UI) tools lint ui-lint ## Lint, then all tests: unit, golden, integration, browser
 	OMP_NUM_THREADS=1 $(BIN)/pytest $(TESTS)
 
-bench: $(INSTALLED) $(UI) ## Run the benchmarks
-	for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done
+bench: $(INSTALLED) $(UI) ## Run the benchmarks and write benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/record.py
 
 format: $(INSTALLED) ## Format the Python code
 	$(BIN)/ruff check --fix .

@@ -26,7 +26,7 @@ def main() -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("HEADRACE_")}
     with tempfile.TemporaryDirectory() as folder:
         environment = kept | {"HEADRACE_HOME": str(Path(folder) / "home")}
-        figures = {"help": min(measure(environment, "--help") for _ in range(3))}
+        figures: dict[str, object] = {"name": "stack", "help": min(measure(environment, "--help") for _ in range(3))}
         try:
             figures["first_up"] = measure(environment, "up")
             figures["down"] = measure(environment, "down")
