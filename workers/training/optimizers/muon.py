@@ -7,13 +7,17 @@ import torch
 from torch import nn
 
 from workers.specs.training.optimizers import Muon
+from workers.training.devices import has_fast_bfloat16
+from workers.training.optimizers._newton_schulz import Float32Muon
 from workers.training.optimizers._shared import OptimizerSet, split_parameters
 
 
 def build(spec: Muon, model: nn.Module) -> OptimizerSet:
     """Muon and AdamW over all parameters of `model`."""
     hidden, rest = split_parameters(model)
-    muon = torch.optim.Muon(
+    device = next(model.parameters()).device
+    kind = torch.optim.Muon if has_fast_bfloat16(device) else Float32Muon
+    muon = kind(
         list(hidden.values()),
         lr=spec.lr,
         weight_decay=spec.weight_decay,
