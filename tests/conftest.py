@@ -8,12 +8,17 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from app.db import Database, upgrade
 from app.services.postgres import EmbeddedPostgres
 from app.settings import Settings
 
 TEMPLATE = "headrace_template"
+
+# Machines are shared: how long an example takes says nothing here.
+hypothesis_settings.register_profile("shared-machine", deadline=None)
+hypothesis_settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """torch.optim.Muon's step in float32, equal shapes batched: for devices that only emulate bfloat16.
 
-torch.optim.Muon orthogonalises in bfloat16 whatever the device. On a CPU without bfloat16 units that is emulated: a step of
-a 4 M parameter model took 7.2 CPU seconds there. Same formula, https://kellerjordan.github.io/posts/muon/
+torch.optim.Muon orthogonalises in bfloat16 whatever the device. Where a CPU only emulates that, one step of a model of
+4 M parameters took 7.2 CPU seconds. Same formula, https://kellerjordan.github.io/posts/muon/
 
 Shapes: B matrices of one shape, M rows, N columns.
 """
