@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of the run.")]
 
 
-def presets(as_json: AsJson = False) -> None:
-    """List the ready-made specs."""
+def presets(
+    name: Annotated[str | None, typer.Argument(help="Print the YAML of this one.")] = None, as_json: AsJson = False
+) -> None:
+    """List the ready-made specs, or print one to start your own from."""
     from app.commands.client import connect
 
+    if name:
+        preset = connect().call("GET", f"/presets/{name}")
+        print_json(preset) if as_json else typer.echo(preset["yaml"], nl=False)
+        return
     found = connect().call("GET", "/presets")
     if as_json:
         print_json(found)

@@ -19,7 +19,7 @@ export function DatasetsPage() {
       {error && !data && <ProblemCard error={error} what="The datasets could not be loaded" retry={() => void refetch()} />}
       {!data && !error && <SkeletonRows />}
       {data?.length === 0 && (
-        <Empty title="No datasets yet" todo="A curation run turns raw documents into a dataset; each version stands here with what every rule dropped." cli="headrace run curation">
+        <Empty title="No datasets yet" todo="A curation run turns raw documents into a dataset; each version stands here with what every rule dropped." cli="headrace launch --preset debian-docs">
           <Link to="/launch" search={{ preset: undefined }} className="btn primary">
             Launch a curation run
           </Link>

@@ -151,7 +151,7 @@ export function EvaluationsPage() {
       {error && !data && <ProblemCard error={error} what="The scores could not be loaded" retry={() => void refetch()} />}
       {!data && !error && <SkeletonRows />}
       {data?.length === 0 && (
-        <Empty title="No scores yet" todo="An evaluation run measures a checkpoint; each task stands here with its 95 % interval." cli="headrace run evaluation">
+        <Empty title="No scores yet" todo="An evaluation run measures a checkpoint; each task stands here with its 95 % interval." cli="headrace launch --preset pipeline">
           <Link to="/launch" className="btn primary">
             Launch a run
           </Link>

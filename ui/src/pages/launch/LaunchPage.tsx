@@ -50,7 +50,7 @@ export function LaunchPage() {
       )}
       {!error && presets.data && <PresetPicker presets={[...presets.data].sort((a, b) => Number(b.kind === 'pipeline') - Number(a.kind === 'pipeline'))} chosen={base?.name} />}
       {missing && <Empty title={`There is no ${missing}`} todo="Choose a preset above." />}
-      {presets.data?.length === 0 && <Empty title="No presets" todo="The service ships none. Launch with a file of your own." cli="headrace run spec.yaml" />}
+      {presets.data?.length === 0 && <Empty title="No presets" todo="The service ships none. Launch with a file of your own." cli="headrace launch spec.yaml" />}
       {!error && !missing && (!base || !schema.data) && presets.data?.length !== 0 && <SkeletonRows rows={8} height={40} />}
       {base && schema.data && <Editor key={`${base.kind}/${base.name}`} base={base} union={schema.data as Schema} />}
     </Page>

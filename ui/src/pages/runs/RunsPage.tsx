@@ -76,7 +76,7 @@ export function RunsPage() {
       {isPending && <SkeletonRows rows={8} />}
       {error && !data && <ProblemCard error={error} what="The runs could not be loaded" safe="Running work goes on." retry={() => void refetch()} />}
       {data?.length === 0 && (
-        <Empty title="No runs yet" todo="Each run stands here with its state, progress and loss." cli="headrace run pipeline">
+        <Empty title="No runs yet" todo="Each run stands here with its state, progress and loss." cli="headrace launch --preset pipeline">
           <LaunchButton />
         </Empty>
       )}
