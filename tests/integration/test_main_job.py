@@ -270,6 +270,34 @@ def test_a_second_machine_joins_with_address_and_token(stack: Stack, pipeline: d
     assert any(w["pool"] == "gpu" for w in _items(stack.get("/workers")))
 
 
+def test_the_monitoring_flow_runs_on_the_control_pool(stack: Stack) -> None:
+    prefect = httpx.Client(base_url=f"{stack.url}/api/v1/prefect/api", auth=("worker", stack.token), timeout=30)
+    deployment = prefect.get("/deployments/name/monitoring/every-5-minutes").raise_for_status().json()
+    assert any(schedule["active"] for schedule in deployment["schedules"])
+    body = {"state": {"type": "SCHEDULED"}}
+    made = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).raise_for_status().json()
+    deadline = time.monotonic() + 90
+    while made["state"]["type"] not in {"COMPLETED", "FAILED", "CRASHED"} and time.monotonic() < deadline:
+        time.sleep(1)
+        made = prefect.get(f"/flow_runs/{made['id']}").raise_for_status().json()
+    assert made["state"]["type"] == "COMPLETED", made["state"]
+
+
+def test_prefect_is_closed_to_strangers(stack: Stack) -> None:
+    assert httpx.get(f"{stack.url}/api/v1/prefect/api/flows", timeout=10).status_code == 401
+    port = json.loads((stack.home / "stack.json").read_text())["ports"]["prefect"]
+    assert httpx.post(f"http://127.0.0.1:{port}/api/flows/filter", json={}, timeout=10).status_code == 401
+
+
+def test_a_preset_can_be_printed_and_launched_from_a_file(stack: Stack, tmp_path: Path) -> None:
+    text = stack.headrace("presets", "pipeline")
+    assert "kind: pipeline" in text
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    run_id = stack.headrace("launch", str(tmp_path / "mine.yaml"), "--name", "from a file").split()[0]
+    assert stack.get(f"/runs/{run_id}")["name"] == "from a file"
+    stack.headrace("cancel", run_id)
+
+
 def test_a_wrong_spec_is_refused_with_the_field(stack: Stack) -> None:
     response = stack.client.post("/runs", json={"spec": {"kind": "training", "optimizer": {"kind": "adamw", "l": 1}}})
     assert response.status_code == 422
