@@ -206,6 +206,10 @@ class HttpReporter(_Collector):
         self._fenced: str | None = None
         self._wake, self._stop = threading.Event(), threading.Event()
         self._idle = threading.Condition()
+        # Held while a batch moves into the spool: in between it is neither collected nor spooled, but not sent either.
+        self._moving = threading.Lock()
+        self._unspooled: Batch | None = None
+        """Taken, but the disk has not accepted it yet: it is full, say."""
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._thread.start()
 
@@ -239,9 +243,10 @@ class HttpReporter(_Collector):
             self._thread.join(5)
 
     def _pending(self) -> bool:
-        with self._lock:
-            waiting = bool(self._columns or self._lists or self._state)
-        return waiting or any(self._spool.glob("*.json"))
+        with self._moving:
+            with self._lock:
+                waiting = bool(self._columns or self._lists or self._state)
+            return waiting or self._unspooled is not None or any(self._spool.glob("*.json"))
 
     def _next_seq(self) -> int:
         # The counter outlives the spool: a drained spool must not make the service take new batches for old ones.
@@ -265,12 +270,15 @@ class HttpReporter(_Collector):
                 self._idle.notify_all()
 
     def _spool_batch(self) -> None:
-        batch = self._take(self._seq)
-        if batch is None:
-            return
-        _write(self._spool / f"{self._seq:010d}.json", batch.model_dump_json())
-        _write(self._spool / "seq", str(self._seq))
-        self._seq += 1
+        with self._moving:
+            self._unspooled = self._unspooled or self._take(self._seq)
+            if self._unspooled is None:
+                return
+            # The counter first: killed in between, the next process leaves a gap rather than overwrite a batch.
+            _write(self._spool / "seq", str(self._seq))
+            _write(self._spool / f"{self._seq:010d}.json", self._unspooled.model_dump_json())
+            self._unspooled = None
+            self._seq += 1
 
     def _send_all(self) -> None:
         waiting = sorted(self._spool.glob("*.json"))

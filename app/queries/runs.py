@@ -46,11 +46,6 @@ async def set_attempt(session: AsyncSession, run: Run, **values: Any) -> None:
     await session.execute(change.values(**values))
 
 
-async def present_attempt(session: AsyncSession, run: Run) -> Attempt | None:
-    """The row of the run's present attempt."""
-    return await session.get(Attempt, (run.id, run.attempt), populate_existing=True)
-
-
 async def page(
     session: AsyncSession,
     filters: dict[str, Any],

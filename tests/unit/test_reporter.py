@@ -1,5 +1,6 @@
 """The HTTP reporter against a real HTTP server: order, spool, repeats, fencing, commands."""
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import workers.reporter
 from workers.reporter import FencedError, HttpReporter
 from workers.specs.events import Batch, RunState
 
@@ -102,6 +104,39 @@ def test_what_a_killed_process_left_is_sent_by_the_next(service: Service, tmp_pa
     second.close(10)
     assert [log.message for batch in service.counted for log in batch.logs] == ["left behind", "after"]
     assert len({batch.seq for batch in service.counted}) == 2
+
+
+def test_a_full_disk_loses_no_batch(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [OSError(errno.ENOSPC, "no space left"), OSError(errno.ENOSPC, "no space left")]
+    write = workers.reporter._write
+
+    def sometimes(path: Path, text: str) -> None:
+        if path.suffix == ".json" and failures:
+            raise failures.pop()
+        write(path, text)
+
+    monkeypatch.setattr(workers.reporter, "_write", sometimes)
+    sender = reporter(service.url, tmp_path)
+    sender.log("kept")
+    sender.close(20)
+    assert failures == []
+    assert [log.message for batch in service.counted for log in batch.logs] == ["kept"]
+
+
+def test_killed_between_counter_and_batch_nothing_is_overwritten(service: Service, tmp_path: Path) -> None:
+    service.status = 503
+    first = reporter(service.url, tmp_path)
+    first.log("spooled")
+    with pytest.raises(TimeoutError):
+        first.flush(0.3)
+    first._stop.set()
+    first._thread.join()
+    (tmp_path / "run" / "1-worker" / "seq").write_text("1")  # batch 1 was counted, then the process was killed
+    service.status = 200
+    second = reporter(service.url, tmp_path)
+    second.log("after")
+    second.close(10)
+    assert [(batch.seq, batch.logs[0].message) for batch in service.counted] == [(0, "spooled"), (2, "after")]
 
 
 def test_an_older_attempt_is_stopped(service: Service, tmp_path: Path) -> None:

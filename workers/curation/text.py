@@ -71,8 +71,3 @@ class Text:
     def paragraphs(self) -> list[str]:
         """What blank lines part."""
         return _PARAGRAPH_BREAK.split(self.text.strip())
-
-    @cached_property
-    def num_sentences(self) -> int:
-        """Sentences over all lines."""
-        return sum(count_sentences(line) for line in self.lines)

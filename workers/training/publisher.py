@@ -31,7 +31,7 @@ class Publisher:
             self._thread.start()
 
     def add(self, folder: Path, step: int) -> None:
-        """Queue a checkpoint; returns at once.."""
+        """Queue a checkpoint; returns at once."""
         if not self._thread:
             return
         with self._changed:

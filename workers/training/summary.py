@@ -43,5 +43,5 @@ def _seen(engine: Engine) -> Iterator[tuple[Ints, Ints]]:
         part = read_windows(
             engine.order.dataset, windows[start : start + WINDOWS_AT_ONCE], engine.order.sequence_tokens
         )
-        engine.reporter.progress("baselines", start + WINDOWS_AT_ONCE, max(len(windows), 1), "windows")
+        engine.reporter.progress("baselines", min(start + WINDOWS_AT_ONCE, len(windows)), len(windows), "windows")
         yield np.asarray(part.tokens), np.asarray(part.targets)
