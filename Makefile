@@ -56,7 +56,7 @@ tools: $(INSTALLED)
 	.ci/tools
 
 lint: $(INSTALLED) ## ruff, mypy, import-linter
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
-from workers.monitoring.liveness import inspect
 
 from flows.api import Api
 from flows.job import service
+from workers.monitoring.liveness import inspect
 from workers.reporter import FencedError, HttpReporter
 from workers.specs.events import RunState, now
 from workers.specs.monitoring import StallWatch
