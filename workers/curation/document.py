@@ -40,6 +40,8 @@ class Document:
     language: str = ""
     language_score: float = 0.0
     metadata: dict[str, str | int | float] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    """What the filters measured, by rule (`<filter kind>.<field of its spec>`), kept or dropped."""
 
 
 @dataclass(slots=True)

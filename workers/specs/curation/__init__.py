@@ -5,6 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from workers.specs.base import Language, Name, Resources, Spec
+from workers.specs.curation.blocklists import Url
+from workers.specs.curation.dedup import Dedup
+from workers.specs.curation.engines import Engine, LocalEngine
 from workers.specs.curation.extractors import HtmlExtractor, PdfExtractor, Pypdfium2, Trafilatura
 from workers.specs.curation.filters import (
     C4Quality,
@@ -12,7 +15,6 @@ from workers.specs.curation.filters import (
     FinewebQuality,
     GopherQuality,
     GopherRepetition,
-    Url,
 )
 from workers.specs.curation.inputs import CorpusInput, Input
 
@@ -30,24 +32,14 @@ class LanguageIdentification(Spec):
     """Characters looked at."""
 
 
-class Dedup(Spec):
-    """Exact dedup of normalised text, then MinHash LSH within each language; the first document stays."""
-
-    exact: bool = True
-    minhash: bool = True
-    num_buckets: int = Field(14, ge=1, le=100)
-    hashes_per_bucket: int = Field(8, ge=1, le=100)
-    ngram: int = Field(5, ge=1, le=20)
-    """Words in a shingle."""
-    before_filters: bool = False
-    """FineWeb-2 dedups first, FineWeb last."""
-
-
 class Pii(Spec):
-    """E-mail addresses and public IP addresses are replaced."""
+    """E-mail addresses, public IP addresses and, if wanted, phone numbers are replaced."""
 
     emails: bool = True
     ips: bool = True
+    """Public IPv4 and IPv6 addresses."""
+    phones: bool = False
+    """Phone numbers in international or local writing."""
 
 
 class TokenizerTraining(Spec):
@@ -92,7 +84,8 @@ class CurationSpec(Spec):
     """Tokens in one shard file."""
     samples_per_rule: int = Field(30, ge=0, le=1000)
     """Kept and dropped documents stored for the browser, per rule and language."""
+    engine: Engine = LocalEngine()
     num_processes: int = Field(0, ge=0, le=256)
-    """Processes; 0: one a core."""
+    """Processes (or Ray actors); 0: one a core."""
     limits: Limits = Limits()
     resources: Resources = Resources()

@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from workers.specs.base import Language, Spec
+from workers.specs.curation.blocklists import BlockedWords, Url
+from workers.specs.curation.decontamination import Decontamination
+from workers.specs.curation.quality import QualityScore
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,16 +19,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class _Filter(Spec):
     languages: list[Language] = Field(default_factory=list)
     """Languages it judges; empty: all."""
-
-
-class Url(_Filter):
-    """Drops pages by URL: blocked hosts, and words in the address."""
-
-    kind: Literal["url"] = "url"
-    blocked_domains: list[str] = Field(default_factory=list)
-    """Hosts, subdomains included."""
-    blocked_words: list[str] = Field(default_factory=list)
-    """Words that condemn an address when they stand alone in it."""
 
 
 class GopherRepetition(_Filter):
@@ -92,6 +85,6 @@ class FinewebQuality(_Filter):
 
 
 Filter = Annotated[
-    Url | GopherRepetition | GopherQuality | C4Quality | FinewebQuality,
+    Url | GopherRepetition | GopherQuality | C4Quality | FinewebQuality | BlockedWords | Decontamination | QualityScore,
     Field(discriminator="kind"),
 ]

@@ -23,4 +23,14 @@ class FolderInput(Spec):
     """Absolute path on the worker."""
 
 
-Input = Annotated[CorpusInput | FolderInput, Field(discriminator="kind")]
+class S3Input(Spec):
+    """Objects under a prefix of an S3 bucket, read as a folder would be. Keys come from the worker's environment."""
+
+    kind: Literal["s3"] = "s3"
+    url: str = Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", examples=["s3://crawl/2024-10"])
+    """Bucket and prefix."""
+    endpoint_url: str | None = None
+    """Address of the S3 service; none: AWS, or what the worker's environment says."""
+
+
+Input = Annotated[CorpusInput | FolderInput | S3Input, Field(discriminator="kind")]
