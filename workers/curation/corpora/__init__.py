@@ -37,6 +37,16 @@ CORPORA = {
             ),
             languages=_SIX,
         ),
+        Corpus(
+            name="office-help",
+            summary="LibreOffice's help and LilyPond's manuals as HTML in six languages, some 20,000 pages, about 180 MB",
+            packages=(
+                *(f"libreoffice-help-{language}" for language in ("en-us", "fr", "de", "es", "it", "pt-br")),
+                "lilypond-doc-html",
+                *(f"lilypond-doc-html-{language}" for language in ("fr", "de", "es", "it")),
+            ),
+            languages=_SIX,
+        ),
     )
 }
 
