@@ -25,6 +25,7 @@ from app.routes import (
     events,
     health,
     ingest,
+    labels,
     metrics,
     prefect_proxy,
     presets,
@@ -46,8 +47,8 @@ from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
-    auth, runs, metrics, events, commands, presets, ingest, datasets, evaluations, blobs, workers, stream, health,
-    prefect_proxy, ui,
+    auth, runs, metrics, events, commands, presets, ingest, datasets, labels, evaluations, blobs, workers, stream,
+    health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

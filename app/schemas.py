@@ -67,7 +67,7 @@ class RunSummary(Schema):
 
     id: str
     name: str
-    kind: Literal["curation", "training", "evaluation", "release", "pipeline"]
+    kind: Literal["curation", "quality", "training", "evaluation", "release", "pipeline"]
     state: RunState
     state_reason: str = ""
     """Why it is so, in words a person can act on: "no worker online for pool gpu", the error, ..."""
@@ -197,6 +197,38 @@ class Sample(Schema):
     span: tuple[int, int] | None
     text: str
     truncated: bool = False
+
+
+class LabelRequest(Schema):
+    """How good a document is. A label that is there already is replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str = Field(pattern=r"^(sha256:)?[0-9a-f]{64}$")
+    """Digest of the dataset version."""
+    document_id: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")
+    score: int = Field(ge=0, le=5)
+
+
+class Label(Schema):
+    """How good a person found a document, 0 (worst) to 5."""
+
+    dataset: str
+    document_id: str
+    score: int
+    author: str
+    """Name of the token that set it last."""
+    created_at: datetime
+    """When it was set last."""
+
+
+class LabelSummary(Schema):
+    """Labels of a dataset version, counted."""
+
+    dataset: str
+    num_labels: int
+    counts: dict[str, int]
+    """By score, `"0"` to `"5"`."""
 
 
 class EvaluationSummary(Schema):

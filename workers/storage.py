@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from workers.specs.events import Artifact, File
 
-Kind = Literal["dataset", "checkpoint", "evaluation", "release", "samples", "telemetry", "other"]
+Kind = Literal["dataset", "scorer", "checkpoint", "evaluation", "release", "samples", "telemetry", "other"]
 _CHUNK = 1 << 20
 _TRIES = 5
 

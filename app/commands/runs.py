@@ -95,7 +95,7 @@ def launch(
 
 
 def runs(
-    kind: Annotated[str | None, typer.Option(help="curation, training, evaluation, release or pipeline.")] = None,
+    kind: Annotated[str | None, typer.Option(help="curation, quality, training, evaluation, ...")] = None,
     state: Annotated[str | None, typer.Option(help="queued, running, completed, failed, ...")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
     as_json: AsJson = False,

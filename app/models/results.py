@@ -1,4 +1,4 @@
-"""What runs leave behind: dataset versions and evaluations."""
+"""What runs leave behind, and what people say of it: dataset versions, evaluations, labels."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -63,3 +63,20 @@ class EvaluationItem(Base):
     score: Mapped[float]
     correct: Mapped[bool | None]
     data: Mapped[Json]
+
+
+class Label(Base):
+    """How good a person found a document, 0 to 5; one a document. It stays when its dataset version goes: ids of
+    documents are stable over versions."""
+
+    __tablename__ = "labels"
+    __table_args__ = (
+        CheckConstraint("score BETWEEN 0 AND 5", "score"),
+        Index("ix_labels_dataset_created_at_document_id", "dataset", "created_at", "document_id"),
+    )
+
+    dataset: Mapped[TextKey]
+    document_id: Mapped[TextKey]
+    score: Mapped[int]
+    author: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[Created]

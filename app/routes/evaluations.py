@@ -1,6 +1,5 @@
 """Scores of checkpoints, and the items behind them."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -10,7 +9,7 @@ from app.routes.datasets import Cursor, Limit
 from app.routes.deps import SessionOf, require
 from app.schemas import EvaluationItem, EvaluationSummary, Page
 from app.services import cursors
-from app.services.problems import invalid, not_found
+from app.services.problems import not_found
 
 router = APIRouter(
     prefix="/api/v1/evaluations", tags=["evaluations"], dependencies=[Depends(require("viewer", "worker"))]
@@ -27,7 +26,9 @@ async def list_evaluations(
 ) -> Page[EvaluationSummary]:
     """Scores with their 95 % intervals, the newest first."""
     key = cursors.decode(cursor, [str, str])
-    rows = await queries.evaluations(session, run_id, task, (_moment(key[0]), key[1]) if key else None, limit + 1)
+    rows = await queries.evaluations(
+        session, run_id, task, (cursors.moment(key[0]), key[1]) if key else None, limit + 1
+    )
     items = [EvaluationSummary.model_validate({**row.__dict__, "run_name": run_name}) for row, run_name in rows[:limit]]
     last = items[-1] if len(rows) > limit else None
     return Page(items=items, next_cursor=cursors.encode(last.created_at.isoformat(), last.id) if last else None)
@@ -49,13 +50,3 @@ async def list_evaluation_items(
     rows = await queries.items(session, evaluation_id, slice_name, correct, key[0] if key else None, limit + 1)
     items = [EvaluationItem.model_validate(row) for row in rows[:limit]]
     return Page(items=items, next_cursor=cursors.encode(items[-1].item_id) if len(rows) > limit else None)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise invalid("The cursor is not one of this list.") from None
-    if moment.tzinfo is None:
-        raise invalid("The cursor is not one of this list.")
-    return moment

@@ -3,11 +3,12 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from app.services.problems import invalid
+from app.services.problems import ProblemError, invalid
 
 
 def encode(*key: str | int) -> str:
@@ -25,8 +26,23 @@ def decode(cursor: str | None, kinds: Sequence[type]) -> list[Any] | None:
     except (binascii.Error, ValueError):
         fits = False
     if not fits:
-        raise invalid(
-            "The cursor is not one of this list.",
-            [{"pointer": "/query/cursor", "message": "Take `next_cursor` from the page before, or leave it out."}],
-        )
+        raise _foreign()
     return list(key)
+
+
+def moment(text: str) -> datetime:
+    """The time in a cursor's key. Raises ProblemError (422) when it is none, or has no zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise _foreign() from None
+    if found.tzinfo is None:
+        raise _foreign()
+    return found
+
+
+def _foreign() -> ProblemError:
+    return invalid(
+        "The cursor is not one of this list.",
+        [{"pointer": "/query/cursor", "message": "Take `next_cursor` from the page before, or leave it out."}],
+    )

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from workers.specs.curation import CurationSpec
+from workers.specs.curation.quality import QualityTrainingSpec
 from workers.specs.evaluation import EvaluationSpec
 from workers.specs.pipeline import PipelineSpec
 from workers.specs.presets import preset_names, preset_text
@@ -13,7 +14,7 @@ from workers.specs.training import TrainingSpec
 
 __all__ = ["RUN_SPEC", "SPEC_VERSION", "AnySpec", "RunSpec", "preset_names", "preset_text"]
 
-AnySpec = CurationSpec | TrainingSpec | EvaluationSpec | ReleaseSpec | PipelineSpec
+AnySpec = CurationSpec | QualityTrainingSpec | TrainingSpec | EvaluationSpec | ReleaseSpec | PipelineSpec
 RunSpec = Annotated[AnySpec, Field(discriminator="kind")]
 RUN_SPEC: TypeAdapter[AnySpec] = TypeAdapter(RunSpec)
 

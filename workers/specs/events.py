@@ -118,7 +118,7 @@ class File(Message):
 class Artifact(Message):
     """A folder in the store. `digest` is the SHA-256 of its manifest, which names all files."""
 
-    kind: Literal["dataset", "checkpoint", "evaluation", "release", "samples", "telemetry", "other"]
+    kind: Literal["dataset", "scorer", "checkpoint", "evaluation", "release", "samples", "telemetry", "other"]
     name: str
     digest: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     step: int | None = None
