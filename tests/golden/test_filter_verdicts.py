@@ -63,7 +63,8 @@ def test_good_prose_passes_every_filter_unchanged(spec: Filter) -> None:
     ],
 )
 def test_url(url: str | None, expected: str | None) -> None:
-    verdict = judge(Url(blocked_domains=["bad.example"], blocked_words=["Casino"]), PROSE, url=url)
+    spec = Url(blocked_domains=["bad.example"], blocked_words=["Casino"], ignore_case=True)
+    verdict = judge(spec, PROSE, url=url)
     assert (verdict.rule if isinstance(verdict, Drop) else None) == expected
 
 

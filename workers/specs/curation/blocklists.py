@@ -14,16 +14,25 @@ class Url(Spec):
     languages: list[Language] = Field(default_factory=list)
     """Languages it judges; empty: all."""
     blocked_domains: list[str] = Field(default_factory=list)
-    """Hosts, subdomains included."""
+    """Hosts; a registered domain (`example.org`, `example.co.uk`) with all its subdomains."""
     blocked_words: list[str] = Field(default_factory=list)
     """Words that condemn an address when they stand alone in it."""
     soft_words: list[str] = Field(default_factory=list)
     """Words of which `max_soft_words` may stand in an address."""
     max_soft_words: int = Field(1, ge=0)
+    """Different soft words that an address may hold (datatrove's `soft_word_threshold` less one)."""
     blocked_substrings: list[str] = Field(default_factory=list)
-    """Character strings that condemn an address wherever they stand in it."""
+    """Character strings that condemn an address wherever they stand in its letters and digits."""
     list_files: list[str] = Field(default_factory=list)
     """Files on the worker, one host or URL a line (plain or gzip); `#` begins a comment."""
+    blocked_word_files: list[str] = Field(default_factory=list)
+    """Files on the worker with more `blocked_words`, one a line."""
+    soft_word_files: list[str] = Field(default_factory=list)
+    """Files on the worker with more `soft_words`, one a line."""
+    blocked_substring_files: list[str] = Field(default_factory=list)
+    """Files on the worker with more `blocked_substrings`, one a line."""
+    ignore_case: bool = False
+    """Find words in capitals too; datatrove finds those in small letters alone."""
 
 
 class BlockedWords(Spec):
