@@ -3,13 +3,13 @@
 A manual comes as pages and once more as a PDF; dedup, which compares whole documents, keeps both. A page whose words
 are in a training document would measure memory, so it goes to training instead (13-grams, as in GPT-3's check,
 arXiv 2005.14165, appendix C).
+
+Shapes: N documents.
 """
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +19,16 @@ from workers.curation.shingles import Shingler, Shingles
 NGRAM = 13
 MAX_COVERED = 0.5
 """Share of a document's 13-grams that may stand in other documents."""
+Rows = npt.NDArray[np.int64]
+Texts = Callable[[Iterable[int]], Iterator[str]]
+"""Texts of documents, by their numbers."""
+
 _SPARE = 20
+_MAX_SHINGLES = 1 << 24
+"""13-grams of candidates that are held in memory (8 bytes each); of more, an even sample."""
+_BYTES_PER_WORD = 6
+_MIX = np.uint64(0xD6E8FEB86659FD93)
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(slots=True, frozen=True)
-class Candidate:
-    """A document that may be held out."""
-
-    id: str
-    language: str
-    rank: float
-    """In [0, 1). The lowest are held out: as many as stand under the share."""
 
 
 def id_hash(purpose: str, id_: str) -> int:
@@ -39,50 +37,66 @@ def id_hash(purpose: str, id_: str) -> int:
 
 
 def choose_heldout(
-    documents: Sequence[tuple[str, str]], texts: Callable[[], Iterable[tuple[str, str]]], share: float
-) -> set[str]:
-    """Ids to hold out. `documents` are (id, language); `texts` gives (id, text) of all of them, and is read twice.
+    languages_N: npt.NDArray[np.integer],
+    ranks_N: npt.NDArray[np.uint64],
+    bytes_N: npt.NDArray[np.integer],
+    texts: Texts,
+    share: float,
+) -> npt.NDArray[np.bool_]:
+    """Which documents to hold out.  -> (N,)
 
-    About `share` of them, fewer where most texts repeat. In each language of at least two documents at least one (the
-    one that repeats least, if need be), and never all.
+    `ranks_N` are 64-bit hashes of the ids; the lowest are held out. About `share` of all, fewer where most texts
+    repeat. In each language of at least two documents at least one (the one that repeats least, if need be), and
+    never all.
     """
-    groups = _candidates(documents, share)
-    covered = _covered_shares({c.id for group in groups for c in group}, texts)
-    chosen: set[str] = set()
+    groups = _candidates(languages_N, ranks_N, share)
+    candidates = np.sort(np.concatenate(groups))
+    covered = dict(zip(candidates.tolist(), _covered_shares(candidates, len(ranks_N), bytes_N, texts), strict=True))
+    chosen = np.zeros(len(ranks_N), dtype=np.bool_)
     for group in groups:
-        clean = [c for c in group if covered[c.id] <= MAX_COVERED]
-        count = max(1, sum(c.rank < share for c in group))
-        chosen.update(c.id for c in clean[:count] or [min(group, key=lambda c: (covered[c.id], c.rank))])
+        clean = [row for row in group.tolist() if covered[row] <= MAX_COVERED]
+        count = max(1, int((ranks_N[group] / 2.0**64 < share).sum()))
+        chosen[clean[:count] or [min(group.tolist(), key=lambda row: (covered[row], int(ranks_N[row])))]] = True
     return chosen
 
 
-def _candidates(documents: Sequence[tuple[str, str]], share: float) -> list[list[Candidate]]:
+def _candidates(languages_N: npt.NDArray[np.integer], ranks_N: npt.NDArray[np.uint64], share: float) -> list[Rows]:
     """By language, in the order of their ranks: those under the share and some to spare, but not all documents."""
-    by_language: dict[str, list[Candidate]] = defaultdict(list)
-    for id_, language in documents:
-        by_language[language].append(Candidate(id_, language, id_hash("heldout", id_) / 2**64))
-    groups = [sorted(group, key=lambda c: c.rank) for group in by_language.values()]
+    order = np.argsort(ranks_N, kind="stable")
+    groups = [order[languages_N[order] == language] for language in np.unique(languages_N)]
     if all(len(group) == 1 for group in groups):  # one document in each language: hold one of all out
-        groups = [sorted((c for group in groups for c in group), key=lambda c: c.rank)]
+        groups = [order]
     return [
-        group[: min(max(_SPARE, 2 * sum(c.rank < share for c in group)), len(group) - 1)]
+        group[: min(max(_SPARE, 2 * int((ranks_N[group] / 2.0**64 < share).sum())), len(group) - 1)]
         for group in groups
         if len(group) > 1
     ]
 
 
-def _covered_shares(candidates: set[str], texts: Callable[[], Iterable[tuple[str, str]]]) -> dict[str, float]:
+def _covered_shares(
+    candidates: Rows, num_documents: int, bytes_N: npt.NDArray[np.integer], texts: Texts
+) -> list[float]:
     """For each candidate, the share of its 13-grams that stand in another document, candidate or not."""
     shingler = Shingler(NGRAM)
-    own: dict[str, Shingles] = {id_: _shingles(shingler, text) for id_, text in texts() if id_ in candidates}
-    known = np.unique(np.concatenate([*own.values(), np.zeros(0, dtype=np.uint64)]))
-    counts: npt.NDArray[np.int64] = np.zeros(len(known) + 1, dtype=np.int64)
-    for id_, text in texts():
-        shingles = own[id_] if id_ in own else _shingles(shingler, text)
-        places = np.searchsorted(known, shingles)
-        found = places[known[np.minimum(places, len(known) - 1)] == shingles]
-        counts[found] += 1
-    return {id_: float(np.mean(counts[np.searchsorted(known, shingles)] > 1)) for id_, shingles in own.items()}
+    every = 1 + int(bytes_N[candidates].sum()) // (_BYTES_PER_WORD * _MAX_SHINGLES)
+    own = [_thinned(_shingles(shingler, text), every) for text in texts(candidates)]
+    known = np.unique(np.concatenate(own))
+    counts: npt.NDArray[np.uint8] = np.zeros(len(known), dtype=np.uint8)
+    for text in texts(range(num_documents)):
+        shingles = _shingles(shingler, text)
+        places = np.minimum(np.searchsorted(known, shingles), len(known) - 1)
+        found = places[known[places] == shingles]
+        counts[found] = np.minimum(counts[found], 1) + 1  # once, or more than once
+    return [float(np.mean(counts[np.searchsorted(known, shingles)] > 1)) for shingles in own]
+
+
+def _thinned(shingles: Shingles, every: int) -> Shingles:
+    """An even sample, by a hash of the 13-gram, so that equal ones are in all samples or in none; never empty."""
+    if every == 1:
+        return shingles
+    hashes = (shingles * _MIX) >> np.uint64(32)
+    kept = shingles[hashes % np.uint64(every) == 0]
+    return kept if len(kept) else shingles[[int(np.argmin(hashes))]]
 
 
 def _shingles(shingler: Shingler, text: str) -> Shingles:

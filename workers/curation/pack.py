@@ -1,7 +1,9 @@
-"""Kept documents -> a dataset version: tokenizer, token shards, held-out texts, manifest.
+"""Kept documents -> a dataset version: tokenizer, token shards, documents, held-out texts, manifest.
 
 Layout: `workers.data.shards`. Nothing in the folder depends on when, where or on how many cores it was made, so equal
-input gives an equal digest. Documents stand in the order of a hash, which mixes languages and sources.
+input gives an equal digest. Documents stand in the order of a hash, which mixes languages and sources, and shards are
+cut where a hash says, so that versions with few different documents share most of their shards (those of tokens and of
+documents only when they share the tokenizer, since a document's row counts its tokens).
 """
 
 import re
@@ -12,121 +14,157 @@ from typing import Any
 
 import orjson
 
+from workers.curation.figures import SPLITS, Figures
 from workers.curation.folder import whole_folder
 from workers.curation.heldout import MAX_COVERED, NGRAM
 from workers.curation.lines import read_lines, write_json, write_lines
-from workers.curation.plan import Entry, Plan, heldout_entries, training_texts
-from workers.data.shards import ShardWriter, Split, token_dtype
+from workers.curation.plan import Item, Plan, training_rows
+from workers.data.documents import DocumentWriter
+from workers.data.shards import NO_BUCKET, Origin, ShardWriter, Split, token_dtype
 from workers.data.tokenizer import Tokenizer, train_tokenizer
 from workers.reporter import Reporter
 from workers.specs.curation import CurationSpec
 
-_BATCH = 128
+_BATCH_ITEMS = 128
+_BATCH_BYTES = 8 << 20
 _WORD = re.compile(r"\w+")
-SPLITS: tuple[Split, Split] = ("train", "heldout")
+_COPIED = ("samples.jsonl", "inputs.jsonl")
+_COPIED_IF_THERE = ("histograms.json", "clusters.jsonl")
+_NO_RECIPE = {"name", "input", "engine", "num_processes", "resources"}
+"""What the lineage's recipe leaves out: where, by whom and on what the dataset was made."""
 
 
-def pack(spec: CurationSpec, *, documents: Path, out: Path, reporter: Reporter) -> dict[str, Any]:
+def pack(
+    spec: CurationSpec, *, documents: Path, out: Path, reporter: Reporter, tokenizer: Path | None = None
+) -> dict[str, Any]:
     """Pack the folder `documents` that `curate` wrote into the dataset folder `out`, which appears only when whole.
 
-    Returns what dataset.json holds. Raises ValueError when there are fewer than two documents.
+    tokenizer: the tokenizer.json to use where the spec takes that of another dataset (`tokenizer.dataset`).
+
+    Returns what dataset.json holds. Raises ValueError when there are fewer than two documents, or no tokenizer.
     """
+    if spec.tokenizer.dataset and tokenizer is None:
+        raise ValueError(
+            f"the spec takes the tokenizer of {spec.tokenizer.dataset}: give its tokenizer.json (`--tokenizer FILE`)"
+        )
     with whole_folder(out) as folder:
-        plan = Plan.make(read_lines(documents / "documents.jsonl.zst"), folder / "texts", spec.heldout_share)
-        tokenizer = _train(spec, plan, reporter)
-        tokenizer.save(folder / "tokenizer.json")
-        counts = _Counts()
-        num_tokens = {split: _write_split(spec, plan, split, tokenizer, folder, counts, reporter) for split in SPLITS}
-        write_lines(folder / "heldout.jsonl", heldout_entries(plan))
-        plan.remove_texts()
-        info = _manifest(tokenizer, num_tokens, counts, orjson.loads((documents / "statistics.json").read_bytes()))
-        for name in ("samples.jsonl", "inputs.jsonl"):
+        plan = Plan.make(read_lines(documents / "documents.jsonl.zst"), folder / "lines", spec.heldout_share)
+        target = folder / "tokenizer.json"
+        if tokenizer is None:
+            _train(spec, plan, reporter).save(target)
+        else:
+            shutil.copyfile(tokenizer, target)
+        info = _write_all(spec, plan, Tokenizer.load(target), folder, reporter)
+        write_lines(folder / "heldout.jsonl", _heldout_lines(plan))
+        plan.remove_lines()
+        info |= _provenance(spec, orjson.loads((documents / "statistics.json").read_bytes()))
+        for name in (*_COPIED, *(name for name in _COPIED_IF_THERE if (documents / name).is_file())):
             shutil.copyfile(documents / name, folder / name)
         write_json(folder / "dataset.json", info)
-    total = sum(num_tokens.values())
-    reporter.event("stage", f"{total:,} tokens in {len(plan.entries):,} documents", stage="dataset")
+    total = sum(info["num_tokens"].values())
+    reporter.event("stage", f"{total:,} tokens in {len(plan):,} documents", stage="dataset")
     return info
 
 
 def _train(spec: CurationSpec, plan: Plan, reporter: Reporter) -> Tokenizer:
     reporter.event("stage", f"train a tokenizer of {spec.tokenizer.vocab_size} tokens", stage="tokenizer")
-    chosen = training_texts(plan, spec.tokenizer.max_bytes_per_language)
+    chosen = training_rows(plan, spec.tokenizer.max_bytes_per_language)
 
     def texts() -> Iterator[str]:
-        for done, entry in enumerate(chosen, start=1):
+        for done, text in enumerate(plan.texts(chosen), start=1):
             reporter.progress("tokenizer", done, len(chosen), "documents")
-            yield plan.text(entry)
+            yield text
 
     return train_tokenizer(texts(), spec.tokenizer.vocab_size, len(chosen))
 
 
-class _Counts:
-    """Tokens, documents, words and bytes by language and split."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, dict[str, dict[str, int]]] = {
-            name: {} for name in ("tokens", "documents", "words", "bytes")
-        }
-
-    def add(self, entry: Entry, split: Split, text: str, num_tokens: int) -> None:
-        num_words = len(_WORD.findall(text))
-        amounts = {"tokens": num_tokens, "documents": 1, "words": num_words, "bytes": len(text.encode("utf-8"))}
-        for name, amount in amounts.items():
-            by_split = self.tables[name].setdefault(entry.language, dict.fromkeys(SPLITS, 0))
-            by_split[split] += amount
-
-    def sorted(self, name: str) -> dict[str, dict[str, int]]:
-        return dict(sorted(self.tables[name].items()))
-
-    def ratios(self, upper: str, lower: str) -> dict[str, float]:
-        """One total over another, by language."""
-        return {
-            language: round(sum(by_split.values()) / max(1, sum(self.tables[lower][language].values())), 4)
-            for language, by_split in self.sorted(upper).items()
-        }
-
-
-def _write_split(
-    spec: CurationSpec,
-    plan: Plan,
-    split: Split,
-    tokenizer: Tokenizer,
-    folder: Path,
-    counts: _Counts,
-    reporter: Reporter,
-) -> int:
-    entries = plan.of(split)
-    writer = ShardWriter(folder, split, tokenizer.vocab_size, spec.shard_tokens)
-    for start in range(0, len(entries), _BATCH):
-        batch = entries[start : start + _BATCH]
-        texts = [plan.text(entry) for entry in batch]
-        for entry, text, ids in zip(batch, texts, tokenizer.encode_batch(texts), strict=True):
-            writer.add([*ids, tokenizer.eos_token_id])
-            counts.add(entry, split, text, len(ids) + 1)
-        reporter.progress(f"pack {split}", start + len(batch), len(entries), "documents")
-    writer.close()
-    return writer.num_tokens
-
-
-def _manifest(
-    tokenizer: Tokenizer, num_tokens: dict[Split, int], counts: _Counts, statistics: dict[str, Any]
+def _write_all(
+    spec: CurationSpec, plan: Plan, tokenizer: Tokenizer, folder: Path, reporter: Reporter
 ) -> dict[str, Any]:
-    lineage = statistics.pop("lineage", {})
+    """Write the documents and their tokens, batch by batch; what dataset.json says of them."""
+    writers = {split: ShardWriter(folder, split, tokenizer.vocab_size, spec.shard_tokens) for split in SPLITS}
+    rows, figures = DocumentWriter(folder), Figures()
+    done, total = 0, plan.num_items()
+    for items, found in _batches(plan):
+        encoded = tokenizer.encode_batch([document["text"] for document in found])
+        for item, document, ids in zip(items, found, encoded, strict=True):
+            row = make_row(document, plan.split(item.row), len(ids) + 1)
+            bucket = NO_BUCKET if row["quality_bucket"] is None else row["quality_bucket"]
+            origin = Origin(int(plan.keys[item.row]), row["language"], bucket)
+            writers[plan.split(item.row)].add([*ids, tokenizer.eos_token_id], origin, item.place)
+            if item.copy:
+                figures.add_copy(len(ids) + 1)
+                continue
+            rows.add(row, origin.key)
+            figures.add(row, plan.source_names[plan.sources[item.row]], len(_WORD.findall(document["text"])))
+        done += len(items)
+        reporter.progress("pack", done, total, "documents")
+    rows.close()
+    for writer in writers.values():
+        writer.close()
+    num_tokens = {split: writer.num_tokens for split, writer in writers.items()}
+    return _describe(tokenizer, num_tokens) | figures.as_dict()
+
+
+def _batches(plan: Plan) -> Iterator[tuple[list[Item], list[dict[str, Any]]]]:
+    """Items with their documents: up to 128, or about 8 MB of text."""
+    items: list[Item] = []
+    num_bytes = 0
+    for item in plan.items():
+        items.append(item)
+        num_bytes += int(plan.text_bytes[item.row])
+        if len(items) >= _BATCH_ITEMS or num_bytes >= _BATCH_BYTES:
+            yield items, [plan.document(item.row) for item in items]
+            items, num_bytes = [], 0
+    if items:
+        yield items, [plan.document(item.row) for item in items]
+
+
+def make_row(document: dict[str, Any], split: Split, num_tokens: int) -> dict[str, Any]:
+    """A document as the Parquet shards have it."""
+    metadata = document.get("metadata", {})
+    score, bucket = metadata.get("quality_score"), metadata.get("quality_bucket")
+    return {
+        "id": document["id"],
+        "text": document["text"],
+        "language": document["language"],
+        "language_score": float(document.get("language_score", 0.0)),
+        "url": document.get("url"),
+        "source": document["source"],
+        "split": split,
+        "num_tokens": num_tokens,
+        "quality_score": None if score is None else float(score),
+        "quality_bucket": None if bucket is None else int(bucket),
+        "cluster_size": int(metadata.get("cluster_size", 1)),
+        "copies": 1 if split == "heldout" else int(metadata.get("copies", 1)),
+    }
+
+
+def _heldout_lines(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Lines of heldout.jsonl, in packing order."""
+    order = plan.order()
+    for row in order[plan.heldout[order]]:
+        document = plan.document(int(row))
+        yield {name: document[name] for name in ("id", "language", "text")}
+
+
+def _describe(tokenizer: Tokenizer, num_tokens: dict[Split, int]) -> dict[str, Any]:
     return {
         "vocab_size": tokenizer.vocab_size,
         "dtype": token_dtype(tokenizer.vocab_size).str,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
         "num_tokens": num_tokens,
-        "tokens": counts.sorted("tokens"),
-        "documents": counts.sorted("documents"),
-        "bytes": counts.sorted("bytes"),
+    }
+
+
+def _provenance(spec: CurationSpec, statistics: dict[str, Any]) -> dict[str, Any]:
+    recipe = spec.model_dump(mode="json", exclude=_NO_RECIPE)
+    return {
         "heldout": {"ngram": NGRAM, "max_covered": MAX_COVERED},
-        "fertility": counts.ratios("tokens", "words"),
-        "bytes_per_token": counts.ratios("bytes", "tokens"),
         "read": statistics["documents"]["read"],
         "dropped": statistics["dropped"],
         "rejects": statistics["rejects"],
         "funnel": statistics["funnel"],
-        "lineage": lineage,
+        "lineage": {**statistics.pop("lineage", {}), "recipe": recipe},
     }

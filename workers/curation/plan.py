@@ -1,89 +1,173 @@
-"""Where each document of a dataset goes: its split and its place, both by hash, and which texts train the tokenizer."""
+"""Where each document of a dataset goes: its split and its place, both by hash, and which texts train the tokenizer.
 
-from collections import defaultdict
+Memory holds some 60 bytes a document; the documents lie in a file beside, in the order in which they came.
+"""
+
+from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
 from workers.curation.heldout import choose_heldout, id_hash
 from workers.data.shards import Split
 
+_MAX_SOURCES = 10_000
+OTHER = "other"
+
 
 @dataclass(slots=True, frozen=True)
-class Entry:
-    """A document: its id and language, and where its text lies in the file of texts (bytes)."""
+class Item:
+    """One writing of a document: the first has its place in the index, further copies are for training alone."""
 
-    id: str
-    language: str
-    start: int
-    length: int
-    split: Split = "train"
+    row: int
+    """Number of the document, in the order of the input."""
+    place: int
+    """64 bits of hash: the order of all items."""
+    copy: int
+
+
+class _Table:
+    """Columns that grow while the documents are read."""
+
+    def __init__(self) -> None:
+        self.starts, self.lengths, self.text_bytes = array("Q"), array("L"), array("L")
+        self.keys, self.ranks = array("Q"), array("Q")
+        self.languages, self.sources, self.copies = array("H"), array("H"), array("H")
+        self.copy_rows, self.copy_places, self.copy_numbers = array("Q"), array("Q"), array("H")
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        column: array[int] = getattr(self, name)
+        return np.frombuffer(column, dtype=np.dtype(column.typecode)) if len(column) else np.zeros(0, np.int64)
 
 
 class Plan:
-    """Entries in packing order, and their texts in one file beside, so that memory holds a few numbers a document."""
+    """The documents in packing order."""
 
-    def __init__(self, entries: list[Entry], texts: Path) -> None:
-        self.entries, self.texts = entries, texts
-        self._file = texts.open("rb")
+    def __init__(self, table: _Table, languages: list[str], sources: list[str], path: Path) -> None:
+        self.path, self.language_names, self.source_names = path, languages, sources
+        self._starts, self._lengths = table.array("starts"), table.array("lengths")
+        self.text_bytes = table.array("text_bytes")
+        self.keys, self.ranks = table.array("keys"), table.array("ranks")
+        self.languages, self.sources = table.array("languages"), table.array("sources")
+        self.copies = table.array("copies")
+        self._more = [table.array(name) for name in ("copy_rows", "copy_places", "copy_numbers")]
+        self.heldout = np.zeros(len(self.keys), dtype=np.bool_)
+        self._file = path.open("rb")
 
     @classmethod
-    def make(cls, lines: Iterable[bytes], texts: Path, heldout_share: float) -> Self:
-        """Write the texts down and decide. Raises ValueError when a split would stay empty."""
-        found: list[Entry] = []
-        with texts.open("wb") as file:
+    def make(cls, lines: Iterable[bytes], path: Path, heldout_share: float) -> Self:
+        """Write the lines down and decide. Raises ValueError when a split would stay empty."""
+        languages, sources = _Names(1 << 16), _Names(_MAX_SOURCES)
+        table = _Table()
+        with path.open("wb") as file:
             for line in lines:
-                document = orjson.loads(line)
-                text = document["text"].encode("utf-8")
-                found.append(Entry(document["id"], document["language"], file.tell(), len(text)))
-                file.write(text)
-        if len(found) < 2:
+                _note(table, orjson.loads(line), (file.tell(), len(line)), languages, sources)
+                file.write(line)
+        if len(table.keys) < 2:
             raise ValueError(
-                f"a dataset needs at least 2 documents, one to learn from and one held out; got {len(found)}"
+                f"a dataset needs at least 2 documents, one to learn from and one held out; got {len(table.keys)}"
             )
-        plan = cls(sorted(found, key=lambda entry: (id_hash("order", entry.id), entry.start)), texts)
-        documents = [(entry.id, entry.language) for entry in plan.entries]
-        heldout = choose_heldout(documents, lambda: ((e.id, plan.text(e)) for e in found), heldout_share)
-        plan.entries = [replace(entry, split="heldout") if entry.id in heldout else entry for entry in plan.entries]
+        plan = cls(table, languages.names, sources.names, path)
+        plan.heldout = choose_heldout(plan.languages, plan.ranks, plan.text_bytes, plan.texts, heldout_share)
         return plan
 
-    def of(self, split: Split) -> list[Entry]:
-        """Entries of a split, in packing order."""
-        return [entry for entry in self.entries if entry.split == split]
+    def __len__(self) -> int:
+        return len(self.keys)
 
-    def text(self, entry: Entry) -> str:
-        """The document's text."""
-        self._file.seek(entry.start)
-        return self._file.read(entry.length).decode("utf-8")
+    def split(self, row: int) -> Split:
+        """The split of a document."""
+        return "heldout" if self.heldout[row] else "train"
 
-    def remove_texts(self) -> None:
-        """Close and delete the file of texts."""
+    def order(self) -> npt.NDArray[np.int64]:
+        """Documents in packing order."""
+        return np.lexsort((np.arange(len(self)), self.keys))
+
+    def items(self) -> Iterator[Item]:
+        """All writings in packing order: each document once, and training documents once more for each further copy.
+
+        A copy has a place of its own, so that it is not seen right after the first.
+        """
+        rows, places, numbers = self._more
+        wanted = ~self.heldout[rows.astype(np.int64)] if len(rows) else np.zeros(0, np.bool_)
+        all_rows = np.concatenate([np.arange(len(self), dtype=np.int64), rows[wanted].astype(np.int64)])
+        all_places = np.concatenate([self.keys, places[wanted].astype(np.uint64)])
+        all_numbers = np.concatenate([np.zeros(len(self), np.int64), numbers[wanted].astype(np.int64)])
+        for i in np.lexsort((all_numbers, all_rows, all_places)):
+            yield Item(int(all_rows[i]), int(all_places[i]), int(all_numbers[i]))
+
+    def num_items(self) -> int:
+        """How many `items` gives."""
+        rows = self._more[0].astype(np.int64)
+        return len(self) + int((~self.heldout[rows]).sum()) if len(rows) else len(self)
+
+    def document(self, row: int) -> dict[str, Any]:
+        """The fields of a document, as curation wrote them."""
+        self._file.seek(int(self._starts[row]))
+        found: dict[str, Any] = orjson.loads(self._file.read(int(self._lengths[row])))
+        return found
+
+    def texts(self, rows: Iterable[int]) -> Iterator[str]:
+        """Texts of documents."""
+        return (str(self.document(int(row))["text"]) for row in rows)
+
+    def remove_lines(self) -> None:
+        """Close and delete the file of documents."""
         self._file.close()
-        self.texts.unlink()
+        self.path.unlink()
 
 
-def training_texts(plan: Plan, max_bytes_per_language: int) -> list[Entry]:
+class _Names:
+    """Numbers for names; beyond `most` of them all are `other`."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.names = most, list[str]()
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        if len(self.names) >= self.most - 1:
+            name = name if name in self._numbers else OTHER
+        if name not in self._numbers:
+            self._numbers[name] = len(self.names)
+            self.names.append(name)
+        return self._numbers[name]
+
+
+def _note(table: _Table, document: dict[str, Any], span: tuple[int, int], languages: _Names, sources: _Names) -> None:
+    id_ = document["id"]
+    table.starts.append(span[0])
+    table.lengths.append(span[1])
+    table.text_bytes.append(len(document["text"].encode("utf-8")))
+    table.keys.append(id_hash("order", id_))
+    table.ranks.append(id_hash("heldout", id_))
+    table.languages.append(languages.number(document["language"]))
+    table.sources.append(sources.number(document["source"].partition("/")[0]))
+    copies = min(int(document.get("metadata", {}).get("copies", 1)), 1 << 15)
+    table.copies.append(copies)
+    for number in range(1, copies):
+        table.copy_rows.append(len(table.keys) - 1)
+        table.copy_places.append(id_hash(f"order copy {number}", id_))
+        table.copy_numbers.append(number)
+
+
+def training_rows(plan: Plan, max_bytes_per_language: int) -> list[int]:
     """Training documents for the tokenizer, about equally many bytes a language, in packing order.
 
     The smallest language sets the measure, but one with less than a tenth of the largest does not: it gives all it has.
     """
-    sizes: dict[str, int] = defaultdict(int)
-    train = plan.of("train")
-    for entry in train:
-        sizes[entry.language] += entry.length
-    budget = min(max_bytes_per_language, max(min(sizes.values()), max(sizes.values()) // 10))
-    left = dict.fromkeys(sizes, budget)
-    chosen = []
-    for entry in train:
-        if left[entry.language] > 0:
-            left[entry.language] -= entry.length
-            chosen.append(entry)
-    return chosen
-
-
-def heldout_entries(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Lines of heldout.jsonl."""
-    return ({"id": e.id, "language": e.language, "text": plan.text(e)} for e in plan.of("heldout"))
+    train = plan.order()
+    train = train[~plan.heldout[train]]
+    languages, num_bytes = plan.languages[train], plan.text_bytes[train].astype(np.int64)
+    present = np.unique(languages)
+    sizes = [int(num_bytes[languages == language].sum()) for language in present]
+    budget = min(max_bytes_per_language, max(min(sizes), max(sizes) // 10))
+    chosen = np.zeros(len(train), dtype=np.bool_)
+    for language in present:
+        of_it = languages == language
+        before = np.cumsum(num_bytes[of_it]) - num_bytes[of_it]
+        chosen[of_it] = before < budget
+    return [int(row) for row in train[chosen]]

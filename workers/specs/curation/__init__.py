@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from workers.specs.base import Language, Name, Resources, Spec
+from workers.specs.base import Digest, Language, Name, Resources, Spec
 from workers.specs.curation.blocklists import Url
 from workers.specs.curation.dedup import Dedup
 from workers.specs.curation.engines import Engine, LocalEngine
@@ -45,6 +45,8 @@ class Pii(Spec):
 class TokenizerTraining(Spec):
     """Byte-level BPE, trained on the kept documents with equal bytes a language."""
 
+    dataset: Digest | None = None
+    """Take the tokenizer of this dataset version instead of training one: mixtures need a common one."""
     vocab_size: int = Field(8192, ge=300, le=262_144)
     max_bytes_per_language: int = Field(8_000_000, ge=1000)
 
