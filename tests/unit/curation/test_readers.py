@@ -212,7 +212,10 @@ def test_parquet_that_cannot_be_decoded(tmp_path: Path) -> None:
     pq.write_table(pa.table({"title": ["x"]}), tmp_path / "other.parquet")
     assert shown(read(tmp_path / "page.parquet"))[-1] == "bad_parquet"
     assert shown(read(tmp_path / "cut.parquet")) == ["bad_parquet"]
-    assert shown(read(tmp_path / "other.parquet")) == ["no_text"]
+    (other,) = read(tmp_path / "other.parquet")
+    assert isinstance(other, Reject)
+    assert (other.reason, other.source) == ("bad_schema", "other.parquet")
+    assert "`text` or `content`" in other.detail and "title (string)" in other.detail
 
 
 def test_parquet_bomb_in_a_dictionary_is_read_row_by_row(tmp_path: Path) -> None:

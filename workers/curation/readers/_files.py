@@ -1,4 +1,4 @@
-"""Which files of a folder are read, and by which reader."""
+"""Which files of a folder are read, and by which reader. A folder may stand for an S3 prefix: see `_spool`."""
 
 from pathlib import Path
 
@@ -16,6 +16,10 @@ FORMATS = {suffix: name for name, suffixes in _SUFFIXES.items() for suffix in su
 _MAGIC = ((b"%PDF-", "pdf"), (b"PAR1", "parquet"), (b"WARC/", "warc"))
 
 
+class InputError(ValueError):
+    """The input of a run is missing, empty or cannot be reached; the message says what to do."""
+
+
 def name_format(path: Path) -> str | None:
     """Format by the file's name, `.gz` and `.zst` aside; None when it is not one of ours."""
     name = path.name.lower()
@@ -24,14 +28,14 @@ def name_format(path: Path) -> str | None:
     return FORMATS.get(Path(name).suffix)
 
 
-def file_format(path: Path) -> str | None:
-    """Format by the first bytes where they are telling, else by the name. Raises OSError."""
-    with path.open("rb") as file:
+def file_format(local: Path, path: Path) -> str | None:
+    """Format by the first bytes of `local` where they are telling, else by the name of `path`. Raises OSError."""
+    with local.open("rb") as file:
         head = file.read(8)
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None) or name_format(path)
 
 
-def list_files(root: Path) -> list[Path]:
+def list_folder(root: Path) -> list[Path]:
     """Files below `root` that a reader knows, sorted by path.
 
     Hidden files and folders are passed over. A link is followed only when it leads to a file inside `root`.

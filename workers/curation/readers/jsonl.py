@@ -14,20 +14,37 @@ _JSON_OVERHEAD = 6
 """A character in a JSON string may be written as six bytes (`\\u00e9`), and other fields stand beside the text."""
 
 
-def read(path: Path, source: str, limits: Limits) -> Iterator[RawRecord | Reject]:
-    """A record for each line; a bad line is a reject and the next one goes on."""
-    num_lines = 0
+def read(path: Path, source: str, limits: Limits, start: int = 0) -> Iterator[RawRecord | Reject]:
+    """A record for each line that is not blank, from the `start`-th on; a bad line is a reject and the next goes on."""
+    num_lines = num_records = 0
     try:
         with path.open("rb") as file:
             for num_lines, line in _lines(open_stream(file, limits), limits.max_document_bytes * _JSON_OVERHEAD):
-                if line is None or line.strip():
+                if line is not None and not line.strip():
+                    continue
+                num_records += 1
+                if num_records > start:
                     yield _read_line(line, f"{source}#{num_lines}", limits)
-        if not num_lines:
+        if not num_records and not start:
             yield Reject(source=source, reason="empty")
     except RejectError as error:
-        yield error.at(f"{source}#{num_lines + 1}")
+        if num_records >= start:
+            yield error.at(f"{source}#{num_lines + 1}")
     except OSError as error:
-        yield Reject(source=source, reason="unreadable", detail=str(error))
+        if num_records >= start:
+            yield Reject(source=source, reason="unreadable", detail=str(error))
+
+
+def count(path: Path, limits: Limits) -> int:
+    """Number of records and rejects that `read` gives; no line is parsed."""
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for _, line in _lines(open_stream(file, limits), limits.max_document_bytes * _JSON_OVERHEAD):
+                number += line is None or bool(line.strip())
+    except (RejectError, OSError):
+        return number + 1
+    return max(1, number)
 
 
 def _read_line(line: bytes | None, source: str, limits: Limits) -> RawRecord | Reject:

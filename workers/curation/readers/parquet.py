@@ -14,22 +14,19 @@ from workers.specs.curation import Limits
 _BATCH_ROWS = 64
 
 
-def read(path: Path, source: str, limits: Limits) -> Iterator[RawRecord | Reject]:
-    """A record for each row; `bad_parquet` where the file cannot be decoded (any further)."""
-    number = 0
+def read(path: Path, source: str, limits: Limits, start: int = 0) -> Iterator[RawRecord | Reject]:
+    """A record for each row from the `start`-th on; `bad_parquet` where the file cannot be decoded (any further)."""
+    number = start
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             text = _check(file, limits)
-            if not file.metadata.num_rows:
+            if not file.metadata.num_rows and not start:
                 yield Reject(source=source, reason="empty")
-            # a repeated text stays one copy until its row is reached
-            with pq.ParquetFile(path, memory_map=True, read_dictionary=[text]) as rows:
-                for batch in rows.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
-                    for index in range(batch.num_rows):
-                        number += 1
-                        yield _read_row(batch.slice(index, 1), f"{source}#{number}", limits)
+        for number, batch in _rows(path, text, start):
+            yield _read_row(batch, f"{source}#{number}", limits)
     except RejectError as error:
-        yield error.at(source)
+        if not start:
+            yield error.at(source)
     except OSError as error:  # pyarrow's own input errors are OSError too
         reason = "bad_parquet" if path.is_file() else "unreadable"
         yield Reject(source=f"{source}#{number + 1}", reason=reason, detail=str(error)[:300])
@@ -37,17 +34,50 @@ def read(path: Path, source: str, limits: Limits) -> Iterator[RawRecord | Reject
         yield Reject(source=f"{source}#{number + 1}", reason="bad_parquet", detail=str(error)[:300])
 
 
+def count(path: Path, limits: Limits) -> int:
+    """Number of records and rejects that `read` gives, by the footer alone."""
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            _check(file, limits)
+            return max(1, file.metadata.num_rows)
+    except (RejectError, OSError, pa.ArrowException, ValueError, OverflowError, MemoryError):
+        return 1
+
+
+def _rows(path: Path, text: str, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Rows with their numbers from 1; row groups before `start` are not touched."""
+    # read_dictionary: a repeated text stays one copy until its row is reached
+    with pq.ParquetFile(path, memory_map=True, read_dictionary=[text]) as file:
+        number = 0
+        groups = range(file.metadata.num_row_groups)
+        while groups and number + file.metadata.row_group(groups[0]).num_rows <= start:
+            number += file.metadata.row_group(groups[0]).num_rows
+            groups = groups[1:]
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=list(groups), use_threads=False):
+            for index in range(batch.num_rows):
+                number += 1
+                if number > start:
+                    yield number, batch.slice(index, 1)
+
+
 def _check(file: pq.ParquetFile, limits: Limits) -> str:
-    """Name of the text column. Raises RejectError `no_text`, `compression_bomb`."""
-    names = file.schema_arrow.names
-    text = next((name for name in TEXT_FIELDS if name in names), None)
-    if text is None:
-        raise RejectError("no_text", f"no column `text` or `content` among: {', '.join(names)[:200]}")
+    """Name of the text column. Raises RejectError `bad_schema`, `compression_bomb`."""
+    schema = file.schema_arrow
+    found = ", ".join(f"{field.name} ({field.type})" for field in schema)[:300]
+    text = next((name for name in TEXT_FIELDS if name in schema.names and _is_text(schema.field(name).type)), None)
+    if text is None or schema.names.count(text) > 1:
+        wanted = " or ".join(f"`{name}`" for name in TEXT_FIELDS)
+        raise RejectError("bad_schema", f"wanted is one column {wanted} of strings; found: {found or 'none'}")
     for index in range(file.metadata.num_row_groups):
         group = file.metadata.row_group(index)
         for column in (group.column(number) for number in range(group.num_columns)):
             guard_ratio(column.total_compressed_size, column.total_uncompressed_size, limits)
     return text
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _read_row(batch: pa.RecordBatch, source: str, limits: Limits) -> RawRecord | Reject:

@@ -31,6 +31,8 @@ class S3Input(Spec):
     """Bucket and prefix."""
     endpoint_url: str | None = None
     """Address of the S3 service; none: AWS, or what the worker's environment says."""
+    spool_mb: int = Field(20_000, ge=1)
+    """Disk that fetched objects may take on the worker, in MB; what was used longest ago goes first."""
 
 
 Input = Annotated[CorpusInput | FolderInput | S3Input, Field(discriminator="kind")]
