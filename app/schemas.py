@@ -31,6 +31,9 @@ class Problem(Schema):
 class Page(Schema, Generic[T]):
     """One page of a list. `next_cursor` is opaque; null on the last page."""
 
+    # `Page[X]` in a signature would be looked up in the source there, which fails at the end of a file.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: list[T]
     next_cursor: str | None = None
 
