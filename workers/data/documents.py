@@ -76,7 +76,7 @@ class DocumentWriter:
     def _partial(self) -> Path:
         return self.folder / f"documents-{self._shard:05d}.parquet.partial"
 
-    def _write_group(self) -> None:
+    def _write_group(self) -> pq.ParquetWriter:
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self._partial(), SCHEMA, compression="zstd", compression_level=_LEVEL, store_schema=False
@@ -84,11 +84,10 @@ class DocumentWriter:
         if self._rows:
             self._writer.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA))
         self._rows, self._bytes = [], 0
+        return self._writer
 
     def _finish(self) -> None:
-        self._write_group()
-        assert self._writer is not None
-        self._writer.close()
+        self._write_group().close()
         partial = self._partial()
         with partial.open("rb") as file:
             os.fsync(file.fileno())

@@ -3,14 +3,19 @@
 import hashlib
 import random
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
+from workers.curation.heldout import id_hash
 from workers.curation.lines import LineWriter, write_json, write_lines
 from workers.curation.pack import pack
+from workers.curation.plan import Plan
+from workers.data.documents import INDEX, SCHEMA, DocumentWriter, read_documents, text_hash
 from workers.data.shards import TokenDataset
 from workers.data.tokenizer import Tokenizer
 from workers.reporter import MemoryReporter
@@ -145,3 +150,138 @@ def test_pages_that_a_book_repeats_are_not_held_out(tmp_path: Path) -> None:
     assert not beside & set(pages)
     assert len(beside) == len(alone)  # others took their places
     assert alone - set(pages) <= beside
+
+
+def with_metadata(document: dict[str, object], **metadata: object) -> dict[str, object]:
+    return document | {"metadata": metadata, "language_score": 0.91, "url": f"https://example.org/{document['id']}"}
+
+
+def stored(folder: Path, more: tuple[dict[str, object], ...]) -> Path:
+    """A curated folder with these documents alone."""
+    return curated(folder, {}, more)
+
+
+def test_polars_and_datasets_read_the_documents_as_they_were_packed(tmp_path: Path) -> None:
+    import datasets
+    import polars
+
+    made = [with_metadata(d, cluster_size=3, copies=2) for d in documents({"en": 40, "fr": 9})]
+    made[4] = with_metadata(made[4], cluster_size=3, copies=2, quality_score=3.25, quality_bucket=3)
+    out = tmp_path / "out"
+    info = pack(SPEC, documents=stored(tmp_path / "in", tuple(made)), out=out, reporter=MemoryReporter())
+    frame = polars.read_parquet(out / "documents-*.parquet")
+    table = datasets.load_dataset(
+        "parquet", data_files=str(out / "documents-*.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert frame.columns == table.column_names == SCHEMA.names
+    assert frame.to_dicts() == list(table)
+    by_id = {row["id"]: row for row in frame.to_dicts()}
+    assert {id_: row["text"] for id_, row in by_id.items()} == {str(d["id"]): d["text"] for d in made}
+    tokenizer = Tokenizer.load(out / "tokenizer.json")
+    heldout = set(texts_of(out, "heldout"))
+    for document in made:
+        row = by_id[str(document["id"])]
+        assert row["split"] == ("heldout" if document["text"] in heldout else "train")
+        assert row["num_tokens"] == len(tokenizer.encode(row["text"])) + 1
+        assert (row["url"], row["language_score"], row["cluster_size"]) == (document["url"], 0.91, 3)
+        assert row["copies"] == (1 if row["split"] == "heldout" else row_copies(document))
+    scored = by_id[str(made[4]["id"])]
+    assert (scored["quality_score"], scored["quality_bucket"]) == (3.25, 3)
+    assert sum(row["quality_score"] is None for row in by_id.values()) == len(made) - 1
+    assert sum(info["histograms"]["quality_score"]["documents"]["en"]) == 1
+    assert info["quality_buckets"]["3"]["documents"] == 1
+
+
+def row_copies(document: dict[str, object]) -> int:
+    metadata = document["metadata"]
+    assert isinstance(metadata, dict)
+    return int(metadata.get("copies", 1))
+
+
+def test_copies_are_trained_on_apart_from_one_another_and_never_held_out(tmp_path: Path) -> None:
+    made = [with_metadata(d, copies=1 + n % 3) for n, d in enumerate(documents({"en": 60}))]
+    out = tmp_path / "out"
+    info = pack(SPEC, documents=stored(tmp_path / "in", tuple(made)), out=out, reporter=MemoryReporter())
+    train, heldout = texts_of(out, "train"), texts_of(out, "heldout")
+    wanted = {str(d["text"]): row_copies(d) for d in made}
+    assert Counter(heldout) == Counter(set(heldout))
+    assert Counter(train) == Counter({text: n for text, n in wanted.items() if text not in set(heldout)})
+    assert info["copies"]["documents"] == len(train) - len(set(train)) > 0
+    assert sum(info["documents"]["en"].values()) == 60  # documents are counted once
+    neighbours = sum(left == right for left, right in pairwise(train))
+    assert neighbours <= 3
+    origins = TokenDataset(out, "train").origins
+    keys = {text: int(key) for text, key in zip(train, origins["key"], strict=True)}
+    assert [keys[text] for text in train] == origins["key"].tolist()
+    assert set(origins["language"].tolist()) == {b"en"}
+
+
+def blobs(folder: Path, pattern: str) -> set[str]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob(pattern)}
+
+
+def test_a_version_with_one_document_more_shares_nearly_all_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.curation.pack.DocumentWriter", lambda folder: DocumentWriter(folder, 3000))
+    first = tmp_path / "first"
+    pack(SPEC, documents=curated(tmp_path / "a", {"en": 300}), out=first, reporter=MemoryReporter())
+    again = SPEC.model_copy(update={"tokenizer": TokenizerTraining(dataset="sha256:" + "1" * 64)})
+    second, source = tmp_path / "second", curated(tmp_path / "b", {"en": 301})
+    with pytest.raises(ValueError, match="--tokenizer FILE"):
+        pack(again, documents=source, out=second, reporter=MemoryReporter())
+    pack(again, documents=source, out=second, reporter=MemoryReporter(), tokenizer=first / "tokenizer.json")
+    assert (first / "tokenizer.json").read_bytes() == (second / "tokenizer.json").read_bytes()
+    for pattern in ("documents-*.parquet", "documents-*.index", "train-*.tokens", "train-*.origins"):
+        old, new = blobs(first, pattern), blobs(second, pattern)
+        assert len(old) > 8, pattern
+        assert len(new - old) <= 3, pattern
+
+
+def test_index_and_documents_stand_in_the_same_order(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pack(SPEC, documents=curated(tmp_path / "in", {"en": 50}), out=out, reporter=MemoryReporter())
+    index = np.concatenate([np.fromfile(path, dtype=INDEX) for path in sorted(out.glob("documents-*.index"))])
+    assert (np.diff(index["key"].astype(object)) > 0).all()
+    rows = list(read_documents(out, ["id", "text"]))
+    assert [text_hash(row["text"].encode()) for row in rows] == index["text"].tolist()
+    assert [id_hash("order", row["id"]) for row in rows] == index["key"].tolist()
+
+
+def test_files_of_curation_travel_along_when_they_are_there(tmp_path: Path) -> None:
+    source = curated(tmp_path / "in", {"en": 10})
+    (source / "clusters.jsonl").write_bytes(b'{"cluster_id": 1}\n')
+    pack(SPEC, documents=source, out=tmp_path / "out", reporter=MemoryReporter())
+    assert (tmp_path / "out" / "clusters.jsonl").read_bytes() == b'{"cluster_id": 1}\n'
+    assert not (tmp_path / "out" / "histograms.json").exists()
+
+
+def test_many_sources_end_in_a_short_table(tmp_path: Path) -> None:
+    many = tuple(d | {"source": f"file{n}.txt"} for n, d in enumerate(documents({"en": 120})))
+    info = pack(SPEC, documents=stored(tmp_path / "in", many), out=tmp_path / "out", reporter=MemoryReporter())
+    assert len(info["sources"]) == 51
+    assert sum(amounts["documents"] for amounts in info["sources"].values()) == 120
+    assert info["sources"]["other"]["documents"] == 70
+    assert sum(info["histograms"]["length_tokens"]["documents"]["en"]) == 120
+
+
+def test_memory_grows_by_numbers_not_by_documents(tmp_path: Path) -> None:
+    """Of many tiny documents: the plan holds arrays of well under 100 bytes a document."""
+    import tracemalloc
+
+    rng = random.Random(1)
+    words = ["".join(rng.choices("abcdefghij", k=4)) for _ in range(500)]
+
+    def lines() -> Iterator[bytes]:
+        for number in range(20_000):
+            text = " ".join(rng.choices(words, k=3))
+            yield orjson.dumps({"id": f"{number:064x}", "source": f"s/{number}", "language": "en", "text": text})
+
+    tracemalloc.start()
+    plan = Plan.make(lines(), tmp_path / "lines", 0.0001)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(plan) == 20_000
+    assert held < 100 * 20_000
+    assert peak < 250 * 20_000
+    assert sum(1 for _ in plan.items()) == plan.num_items() == 20_000
