@@ -59,7 +59,9 @@ def make_dataset(job: Job, spec: CurationSpec, documents: str) -> str:
 
     out = job.work / f"dataset-{documents.removeprefix('sha256:')[:16]}"
     if not out.is_dir():
-        pack(spec, documents=job.fetch(documents), out=out, reporter=job.reporter)
+        origin = spec.tokenizer.dataset
+        tokenizer = job.fetch(origin) / "tokenizer.json" if origin else None
+        pack(spec, documents=job.fetch(documents), out=out, reporter=job.reporter, tokenizer=tokenizer)
     return job.publish(out, "dataset", spec.name, dataset_metadata(out, documents)).model_dump_json()
 
 
