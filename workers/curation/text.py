@@ -1,45 +1,19 @@
 """A document's text, split once and shared by the filters and by dedup.
 
-Words follow a short Unicode rule, not spaCy's tables: a run of letters and digits, with inner apostrophes and dots, is
-a word; so is each punctuation mark; French and Italian elisions (`l'`, `dell'`) stand alone.
+Words are those of datatrove 0.10.1: spaCy's rules for the language (see `lexicon`), blanks left out.
 """
 
 import re
 from functools import cached_property
 
-import regex
+from workers.curation.lexicon import Lexicon, Numbers, Split, lexicon
+from workers.curation.punctuation import ends_terminal, is_punctuation
+
+__all__ = ["Span", "Text", "ends_terminal", "is_punctuation"]
 
 Span = tuple[int, int]
 
-_ANY_WORD = r"https?://\S+|\d+(?:[.,:]\d+)+|\w+(?:[.'\u2019]\w+)*|\.{2,}|-{2,}|[^\w\s]"
-_WORDS = re.compile(_ANY_WORD)
-_WORDS_WITH_ELISION = re.compile(r"\b(?!aujourd)[^\W\d_]{1,7}['\u2019](?=\w)|" + _ANY_WORD)
-_ELIDING_LANGUAGES = frozenset({"fr", "it"})
 _PARAGRAPH_BREAK = re.compile(r"\n{2,}")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'\u201d\u2019»)\]]*(?=\s|$)")
-# Signs that end a sentence in any script; the last three (Khmer) are datatrove's additions.
-_TERMINAL = regex.compile(r"[\p{Sentence_Terminal}\u17d6\u17d9\u17da]")
-# What datatrove 0.10.1 takes for punctuation: ASCII's, common Unicode marks, controls, and terminal signs.
-_PUNCTUATION = regex.compile(
-    r"[!-/:-@\[-`{-~«»´–—’“”„…∶━►、。〈〉《》「」【】！％（），．１：；？～\x00-\x08\x0b-\x1f\x7f-\x9f"  # noqa: RUF001
-    r"\p{Sentence_Terminal}\u17d6\u17d9\u17da]+"
-)
-
-
-def ends_terminal(line: str) -> bool:
-    """Does the line's last character end a sentence? Trailing blanks count, as they do in datatrove."""
-    return _TERMINAL.match(line[-1:]) is not None
-
-
-def is_punctuation(word: str) -> bool:
-    """Is the word made of punctuation alone?"""
-    return _PUNCTUATION.fullmatch(word) is not None
-
-
-def count_sentences(text: str) -> int:
-    """Sentences of a line: ends of sentences, and one for what follows the last of them."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return len(ends) + bool(text[ends[-1] if ends else 0 :].strip())
 
 
 class Text:
@@ -47,20 +21,45 @@ class Text:
 
     def __init__(self, text: str, language: str = "en") -> None:
         self.text, self.language = text, language
-        self._pattern = _WORDS_WITH_ELISION if language in _ELIDING_LANGUAGES else _WORDS
 
     def __len__(self) -> int:
         return len(self.text)
 
     @cached_property
+    def lexicon(self) -> Lexicon:
+        """What the numbers of `split` mean."""
+        return lexicon(self.language)
+
+    @cached_property
+    def chunks(self) -> list[str]:
+        """What blanks part."""
+        return self.text.split()
+
+    @cached_property
+    def split(self) -> Split:
+        """The words by number."""
+        return self.lexicon.split(self.text, self.chunks)
+
+    @property
+    def word_numbers(self) -> Numbers:
+        """Numbers of the words in `lexicon`, (num_words,)."""
+        return self.split.words
+
+    @cached_property
     def words(self) -> list[str]:
         """Words and punctuation marks, in order, as they are written."""
-        return self._pattern.findall(self.text)
+        return list(map(self.lexicon.words.__getitem__, self.word_numbers.tolist()))
 
     @cached_property
     def word_spans(self) -> list[Span]:
         """Where each of `words` stands in the text."""
-        return [match.span() for match in self._pattern.finditer(self.text)]
+        spans: list[Span] = []
+        end = 0
+        for word in self.words:
+            start = self.text.index(word, end)
+            end = start + len(word)
+            spans.append((start, end))
+        return spans
 
     @cached_property
     def lines(self) -> list[str]:

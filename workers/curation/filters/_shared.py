@@ -21,16 +21,23 @@ class Filter(Protocol):
     """Languages it judges; empty: all."""
 
     def judge(self, document: Document, text: Text) -> Verdict:
-        """Keep or drop. `text` is the document's text as the filters before left it."""
+        """Keep or drop. `text` is the document's text as the filters before left it. Figures go into the document."""
         ...
 
 
-def first_breach(spec: Any, figures: Iterable[Figure]) -> Drop | None:
-    """The first figure beyond its limit. Limits called `min_*` bound from below, all others from above; None is off."""
+def first_breach(spec: Any, document: Document, figures: Iterable[Figure]) -> Drop | None:
+    """The first figure beyond its limit. Limits called `min_*` bound from below, all others from above; None is off.
+
+    `<field>.<n>` is the limit for n where the field holds one by n. Figures up to the first breach go into
+    `document.figures`, by rule.
+    """
     for name, figure, span in figures:
-        limit = getattr(spec, name)
+        field, _, n = name.partition(".")
+        limit = getattr(spec, field)[int(n)] if n else getattr(spec, field)
+        rule = f"{spec.kind}.{name}"
+        document.figures[rule] = float(figure)
         if limit is not None and (figure < limit if name.startswith("min_") else figure > limit):
-            return Drop(f"{spec.kind}.{name}", float(figure), float(limit), span)
+            return Drop(rule, float(figure), float(limit), span)
     return None
 
 
@@ -51,8 +58,13 @@ class Repeats:
         return None if start < 0 else (start, start + len(self.first))
 
 
+NO_REPEATS = Repeats(0, 0, None)
+
+
 def count_repeats(elements: Sequence[str]) -> Repeats:
     """Count each element that equals an earlier one (Gopher, arXiv 2112.11446)."""
+    if len(set(elements)) == len(elements):
+        return NO_REPEATS
     seen: set[str] = set()
     repeated: list[str] = []
     for element in elements:

@@ -5,11 +5,12 @@ without Wikipedia's citation marks.
 """
 
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters._shared import Verdict, first_breach
-from workers.curation.text import Text, count_sentences
+from workers.curation.sentences import count_line_sentences
+from workers.curation.text import Text
 from workers.specs.curation.filters import C4Quality
 
 _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
@@ -26,42 +27,57 @@ class C4QualityFilter:
 
     def judge(self, document: Document, text: Text) -> Verdict:
         kept: list[str] = []
-        for start, end in _line_spans(text.text):
-            line = self._clean(text.text[start:end])
-            if line is None:
+        chunks: list[list[str]] = []
+        suspect = self._is_suspect(text.text)
+        for number, raw in enumerate(text.text.splitlines()):
+            line, words = raw.strip(), raw.split()
+            if len(words) < self.spec.min_words_per_line or self._has_long_word(line, words):
                 continue
-            if drop := self._condemned_page(text.text, line, start, end):
-                return drop
-            if self._keeps(line):
-                kept.append(line)
-        sentences = sum(map(count_sentences, kept))
-        if drop := first_breach(self.spec, [("min_sentences", sentences, None)]):
+            if "[" in line:
+                line = _CITATION.sub("", line)
+                words = line.split()
+            if suspect:
+                lower = line.lower()
+                if drop := self._condemned_page(text.text, line, lower, number):
+                    return drop
+                if not self._keeps(lower):
+                    continue
+            kept.append(line)
+            chunks.append(words)
+        return self._judge_kept(document, text, kept, chunks)
+
+    def _judge_kept(self, document: Document, text: Text, kept: list[str], chunks: list[list[str]]) -> Verdict:
+        """Counts the sentences of the lines that were kept; they are the page from here on."""
+        joined = "\n".join(kept)
+        left = text if joined == text.text else Text(joined.strip(), text.language)
+        left.__dict__.setdefault("chunks", list(chain.from_iterable(chunks)))
+        sentences = count_line_sentences(left, joined, list(map(len, chunks))) if kept else 0
+        if drop := first_breach(self.spec, document, [("min_sentences", sentences, None)]):
             return drop
-        shortened = "\n".join(kept).strip()
-        if not shortened:
+        if not left.text:
             return Drop("c4_quality.min_words_per_line", 0.0, float(self.spec.min_words_per_line))
-        return text if shortened == text.text else Text(shortened, text.language)
+        return left
 
-    def _clean(self, line: str) -> str | None:
-        """The line without citation marks; None when its words are too few or too long."""
-        words = line.split()
-        if len(words) < self.spec.min_words_per_line or any(len(word) > self.spec.max_word_length for word in words):
-            return None
-        return _CITATION.sub("", line.strip())
+    def _has_long_word(self, line: str, words: list[str]) -> bool:
+        longest = self.spec.max_word_length
+        return len(line) > longest and any(len(word) > longest for word in words)
 
-    def _condemned_page(self, text: str, line: str, start: int, end: int) -> Drop | None:
-        lower = line.lower()
+    def _is_suspect(self, text: str) -> bool:
+        """Can any rule on what lines say apply to this page?"""
+        lower = text.lower()
+        return "{" in text or "lorem ipsum" in lower or "javascript" in lower or any(map(lower.__contains__, _POLICIES))
+
+    def _condemned_page(self, text: str, line: str, lower: str, number: int) -> Drop | None:
         if self.spec.drop_lorem_ipsum and "lorem ipsum" in lower:
-            at = text.lower().find("lorem ipsum", start)
+            at = text.lower().find("lorem ipsum", _line_span(text, number)[0])
             return Drop("c4_quality.drop_lorem_ipsum", 1.0, 0.0, (at, at + len("lorem ipsum")))
         # A JavaScript line goes before its brackets are looked at.
         if self.spec.drop_curly_bracket and "{" in line and not self._is_javascript(lower):
-            at = text.find("{", start, end)
+            at = text.find("{", *_line_span(text, number))
             return Drop("c4_quality.drop_curly_bracket", float(text.count("{")), 0.0, (at, at + 1))
         return None
 
-    def _keeps(self, line: str) -> bool:
-        lower = line.lower()
+    def _keeps(self, lower: str) -> bool:
         is_policy = self.spec.drop_policy_lines and any(phrase in lower for phrase in _POLICIES)
         return not (is_policy or self._is_javascript(lower))
 
@@ -69,10 +85,11 @@ class C4QualityFilter:
         return self.spec.drop_javascript_lines and "javascript" in lower
 
 
-def _line_spans(text: str) -> list[tuple[int, int]]:
-    """Spans of the lines of `str.splitlines`."""
+def _line_span(text: str, number: int) -> tuple[int, int]:
+    """Span of a line of `str.splitlines`."""
     breaks = [(0, 0), *(match.span() for match in _LINE_BREAK.finditer(text)), (len(text), len(text))]
-    return [(before[1], after[0]) for before, after in pairwise(breaks)]
+    before, after = list(pairwise(breaks))[number]
+    return before[1], after[0]
 
 
 def build(spec: C4Quality) -> C4QualityFilter:

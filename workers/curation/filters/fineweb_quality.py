@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from workers.curation.document import Document
+from workers.curation.document import Document, Drop
 from workers.curation.filters._shared import Figure, Verdict, count_repeats, first_breach
 from workers.curation.text import Text, ends_terminal
 from workers.specs.curation.filters import FinewebQuality
@@ -16,17 +16,22 @@ class FinewebQualityFilter:
         self.languages = frozenset(spec.languages)
 
     def judge(self, document: Document, text: Text) -> Verdict:
-        return first_breach(self.spec, self._figures(text)) or text
+        if not text.lines:
+            return Drop("fineweb_quality.empty")
+        return first_breach(self.spec, document, self._figures(text)) or text
 
     def _figures(self, text: Text) -> Iterator[Figure]:
-        num_lines = max(1, len(text.lines))
-        yield "min_line_punctuation_ratio", sum(map(ends_terminal, text.lines)) / num_lines, None
-        short = sum(len(line) <= self.spec.short_line_chars for line in text.lines)
-        yield "max_short_line_ratio", short / num_lines, None
-        repeats = count_repeats(text.lines)
-        num_chars = max(1, len(text) - text.text.count("\n"))
-        yield "max_duplicate_line_char_ratio", repeats.num_chars / num_chars, repeats.span(text.text)
-        yield "max_newline_word_ratio", text.text.count("\n") / max(1, len(text.words)), None
+        lines, num_breaks = text.lines, text.text.count("\n")
+        yield "min_line_punctuation_ratio", sum(map(ends_terminal, lines)) / len(lines), None
+        longest = self.spec.short_line_chars
+        yield "max_short_line_ratio", sum(len(line) <= longest for line in lines) / len(lines), None
+        repeats = count_repeats(lines)
+        yield (
+            "max_duplicate_line_char_ratio",
+            repeats.num_chars / (len(text) - num_breaks),
+            repeats.span(text.text),
+        )
+        yield "max_newline_word_ratio", num_breaks / max(1, len(text.word_numbers)), None
 
 
 def build(spec: FinewebQuality) -> FinewebQualityFilter:

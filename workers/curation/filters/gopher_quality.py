@@ -5,14 +5,20 @@ Its ratios take all tokens for words, punctuation included; only the count and t
 
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
 from workers.curation.document import Document
 from workers.curation.filters._shared import Figure, Verdict, first_breach
-from workers.curation.text import Text, is_punctuation
+from workers.curation.lexicon import ALPHABETIC, SYMBOL, Lexicon, Numbers
+from workers.curation.text import Text
 from workers.specs.curation.filters import GopherQuality
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 _ELLIPSES = ("...", "…")
 _BULLETS = ("•", "-")
+_ALPHABETIC, _SYMBOL = np.uint8(ALPHABETIC), np.uint8(SYMBOL)
 
 
 class GopherQualityFilter:
@@ -24,25 +30,51 @@ class GopherQualityFilter:
         self.stop_words = frozenset(spec.stop_words or STOP_WORDS)
 
     def judge(self, document: Document, text: Text) -> Verdict:
-        return first_breach(self.spec, self._figures(text)) or text
+        return first_breach(self.spec, document, self._figures(text)) or text
 
     def _figures(self, text: Text) -> Iterator[Figure]:
-        real = [word for word in text.words if not is_punctuation(word)]
-        yield "min_words", len(real), None
-        yield "max_words", len(real), None
-        mean_length = sum(map(len, real)) / max(1, len(real))
+        lexicon = text.lexicon
+        stops = _known(lexicon, self.stop_words)
+        counts = _count(text.word_numbers, lexicon.lengths.array, lexicon.bits.array, stops)
+        num_real, num_chars, num_alphabetic, num_stops = counts
+        yield "min_words", num_real, None
+        yield "max_words", num_real, None
+        mean_length = num_chars / max(1, num_real)
         yield "min_mean_word_length", mean_length, None
         yield "max_mean_word_length", mean_length, None
-        num_words = max(1, len(text.words))
-        yield "max_symbol_word_ratio", text.text.count("#") / num_words, None
-        yield "max_symbol_word_ratio", sum(map(text.text.count, _ELLIPSES)) / num_words, None
+        num_words = max(1, len(text.word_numbers))
+        symbols = max(text.text.count("#"), sum(map(text.text.count, _ELLIPSES)))
+        yield "max_symbol_word_ratio", symbols / num_words, None
         lines = text.text.splitlines()
         num_lines = max(1, len(lines))
         yield "max_bullet_line_ratio", sum(line.lstrip().startswith(_BULLETS) for line in lines) / num_lines, None
         yield "max_ellipsis_line_ratio", sum(line.rstrip().endswith(_ELLIPSES) for line in lines) / num_lines, None
-        alphabetic = sum(any(map(str.isalpha, word)) for word in text.words)
-        yield "min_alphabetic_word_ratio", alphabetic / num_words, None
-        yield "min_stop_words", len(self.stop_words.intersection(text.words)), None
+        yield "min_alphabetic_word_ratio", num_alphabetic / num_words, None
+        yield "min_stop_words", num_stops, None
+
+
+def _known(lexicon: Lexicon, words: frozenset[str]) -> Numbers:
+    """Numbers of those words that the lexicon has seen."""
+    return np.array([n for word in words if (n := lexicon.numbers.get(word)) is not None], np.int32)
+
+
+@njit(cache=True)
+def _count(
+    words: Numbers, lengths: Numbers, bits: npt.NDArray[np.uint8], stops: Numbers
+) -> tuple[int, int, int, int]:  # pragma: no cover  # compiled
+    """Words that are no punctuation, their characters, words with a letter, different stop words."""
+    real, chars, alphabetic = 0, 0, 0
+    found = np.zeros(len(stops), np.bool_)
+    for word in words:
+        if not bits[word] & _SYMBOL:
+            real += 1
+            chars += lengths[word]
+        if bits[word] & _ALPHABETIC:
+            alphabetic += 1
+        for i in range(len(stops)):
+            if stops[i] == word:
+                found[i] = True
+    return real, chars, alphabetic, found.sum()
 
 
 def build(spec: GopherQuality) -> GopherQualityFilter:

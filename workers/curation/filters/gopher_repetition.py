@@ -1,22 +1,14 @@
-"""Repeated lines, paragraphs and n-grams: Gopher's table A1 (arXiv 2112.11446), as datatrove 0.10.1 computes it.
-
-N-grams are numbered exactly (no hashing), n after n: the number of an n-gram comes from the number of the (n-1)-gram
-that begins it and the word that ends it. So a rule costs a sort, and the walk over a text visits repeated n-grams only.
-"""
+"""Repeated lines, paragraphs and n-grams: Gopher's table A1 (arXiv 2112.11446), as datatrove 0.10.1 computes it."""
 
 import re
 from collections.abc import Iterator
-from typing import cast
-
-import numpy as np
-import numpy.typing as npt
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters._shared import Figure, Verdict, count_repeats, first_breach
+from workers.curation.ngrams import duplicate_ngrams, top_ngrams
 from workers.curation.text import Span, Text
 from workers.specs.curation.filters import GopherRepetition
 
-Ids = npt.NDArray[np.int64]
 _LINE_BREAKS = re.compile(r"\n+")
 
 
@@ -28,94 +20,54 @@ class GopherRepetitionFilter:
         self.languages = frozenset(spec.languages)
 
     def judge(self, document: Document, text: Text) -> Verdict:
-        return first_breach(self.spec, _line_figures(text)) or self._judge_ngrams(text) or text
+        if not text.text:
+            return Drop("gopher_repetition.empty")
+        return first_breach(self.spec, document, self._figures(text)) or text
 
-    def _judge_ngrams(self, text: Text) -> Drop | None:
-        top, duplicate = self.spec.max_top_ngram_char_fraction, self.spec.max_duplicate_ngram_char_fraction
-        ngrams = Ngrams(text.words)
-        for n in range(1, max([0, *top, *duplicate]) + 1):
-            ngrams.grow()
-            for rule, limits, measure in (
-                ("max_top_ngram_char_fraction", top, ngrams.top_chars),
-                ("max_duplicate_ngram_char_fraction", duplicate, ngrams.duplicate_chars),
-            ):
-                if n not in limits:
-                    continue
-                chars, at = measure()
-                figure = chars / max(1, len(text))
-                if figure > limits[n]:
-                    return Drop(f"gopher_repetition.{rule}.{n}", figure, limits[n], _span(text, at, n))
-        return None
+    def _figures(self, text: Text) -> Iterator[Figure]:
+        yield from _element_figures(text)
+        yield from self._top_figures(text)
+        yield from self._duplicate_figures(text)
 
-
-class Ngrams:
-    """The n-grams of a list of words, for n = 1, 2, 3, ...: `grow` goes on to the next n."""
-
-    def __init__(self, words: list[str]) -> None:
-        numbers: dict[str, int] = {}
-        self.words: Ids = np.array([numbers.setdefault(word, len(numbers)) for word in words], dtype=np.int64)
-        self.ends: Ids = np.concatenate([[0], np.cumsum([len(word) for word in words])]).astype(np.int64)
-        self.num_words = len(numbers)
-        self.n = 0
-        self.ids: Ids = np.zeros(len(words) + 1, dtype=np.int64)
-        """Number of the n-gram at each position."""
-        self.first: Ids = np.zeros(0, dtype=np.int64)
-        """Position at which each n-gram stands first."""
-        self.counts: Ids = np.zeros(0, dtype=np.int64)
-
-    def grow(self) -> None:
-        """Go from n to n + 1."""
-        self.n += 1
-        if self.n > 1 and len(self.counts) and self.counts.max() == 1:  # then longer ones cannot repeat either
-            self.ids = self.first = np.arange(max(0, len(self.words) - self.n + 1))
-            self.counts = np.ones_like(self.ids)
+    def _top_figures(self, text: Text) -> Iterator[Figure]:
+        limits = self.spec.max_top_ngram_char_fraction
+        if not limits:
             return
-        keys = self.ids[: max(0, len(self.words) - self.n + 1)] * max(1, self.num_words) + self.words[self.n - 1 :]
-        _, first, ids, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-        self.first, self.ids, self.counts = cast(Ids, first), cast(Ids, ids), cast(Ids, counts)
+        chars, places = top_ngrams(text.word_numbers, text.lexicon.lengths.array, max(limits))
+        for n, limit in limits.items():
+            if chars[n] >= 0:
+                figure = int(chars[n]) / len(text)
+                span = _span(text, int(places[n]), n) if figure > limit else None
+                yield f"max_top_ngram_char_fraction.{n}", figure, span
 
-    def top_chars(self) -> tuple[int, int]:
-        """Characters in the most frequent n-gram (its blanks included) times its count, and where it stands first.
-
-        Of equally frequent ones the first in the text counts. (0, 0) when the text has no n-gram.
-        """
-        if not len(self.counts):
-            return 0, 0
-        at = int(self.first[self.counts == self.counts.max()].min())
-        length = int(self.ends[at + self.n] - self.ends[at]) + self.n - 1
-        return length * int(self.counts.max()), at
-
-    def duplicate_chars(self) -> tuple[int, int]:
-        """Characters (without blanks) of n-grams seen before, on a walk that steps over each of them; and the first.
-
-        Only n-grams that the walk stood on count as seen.
-        """
-        chars, free_from, first = 0, 0, 0
-        seen: set[int] = set()
-        repeated = np.flatnonzero(self.counts[self.ids] > 1) if len(self.ids) else self.ids
-        for at, ngram in zip(repeated.tolist(), self.ids[repeated].tolist(), strict=True):
-            if at < free_from:
-                continue
-            if ngram in seen:
-                first = first if chars else at
-                chars += int(self.ends[at + self.n] - self.ends[at])
-                free_from = at + self.n
-            else:
-                seen.add(ngram)
-        return chars, first
+    def _duplicate_figures(self, text: Text) -> Iterator[Figure]:
+        limits = self.spec.max_duplicate_ngram_char_fraction
+        if not limits:
+            return
+        lexicon = text.lexicon
+        chars, places = duplicate_ngrams(
+            text.word_numbers,
+            lexicon.lengths.array,
+            lexicon.hashes.array,
+            lexicon.powers.array,
+            max(limits),
+        )
+        for n, limit in limits.items():
+            figure = int(chars[n]) / len(text)
+            span = _span(text, int(places[n]), n) if figure > limit else None
+            yield f"max_duplicate_ngram_char_fraction.{n}", figure, span
 
 
-def _line_figures(text: Text) -> Iterator[Figure]:
-    num_chars = max(1, len(text))
+def _element_figures(text: Text) -> Iterator[Figure]:
     paragraphs = count_repeats(text.paragraphs)
     span = paragraphs.span(text.text)
     yield "max_duplicate_paragraph_fraction", paragraphs.num_elements / len(text.paragraphs), span
-    yield "max_duplicate_paragraph_char_fraction", paragraphs.num_chars / num_chars, span
+    yield "max_duplicate_paragraph_char_fraction", paragraphs.num_chars / len(text), span
     lines = _LINE_BREAKS.split(text.text)
     repeats = count_repeats(lines)
     span = repeats.span(text.text)
     yield "max_duplicate_line_fraction", repeats.num_elements / len(lines), span
-    yield "max_duplicate_line_char_fraction", repeats.num_chars / num_chars, span
+    yield "max_duplicate_line_char_fraction", repeats.num_chars / len(text), span
 
 
 def _span(text: Text, at: int, n: int) -> Span:
