@@ -14,6 +14,7 @@ from workers.specs.curation.filters import Filter
 from workers.specs.evaluation import Task
 from workers.specs.monitoring import Detector
 from workers.specs.release import Format
+from workers.specs.training.clipping import Clipping
 from workers.specs.training.optimizers import Optimizer
 from workers.specs.training.schedules import Schedule
 
@@ -22,6 +23,7 @@ SOURCES = [p for top in ("app", "flows", "workers") for p in sorted((ROOT / top)
 SLOTS: dict[str, Any] = {
     "curation/extractors": HtmlExtractor | PdfExtractor,
     "curation/filters": Filter,
+    "training/clipping": Clipping,
     "training/optimizers": Optimizer,
     "training/schedules": Schedule,
     "monitoring/detectors": Detector,

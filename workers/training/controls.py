@@ -59,7 +59,7 @@ class Controls:
         engine.reporter.ack(command.id)
 
     def _scale(self, command: Command) -> None:
-        """`set_lr_scale` {"value": factor of the scheduled rate}, `set_clip` {"value": the clipping norm}."""
+        """`set_lr_scale` {"value": factor of the scheduled rate}, `set_clip` {"value": the limit of the clipping}."""
         engine = self.engine
         value = float(command.arguments["value"]) if "value" in command.arguments else float("nan")
         if not (0 < value < float("inf") or (value == 0 and command.kind == "set_lr_scale")):
@@ -68,7 +68,7 @@ class Controls:
             name, before, after = "lr_scale", engine.watch.lr_scale, value
             engine.watch.lr_scale = value
         else:
-            name, before, after = "clip_scale", engine.watch.clip_scale, value / engine.spec.clipping.max_norm
+            name, before, after = "clip_scale", engine.watch.clip_scale, value / engine.spec.clipping.limit
             engine.watch.clip_scale = after
         engine.reporter.intervention(
             Intervention(

@@ -16,6 +16,7 @@ from workers.reporter import Reporter
 from workers.specs.training import TrainingSpec
 from workers.training.batches import BatchOrder
 from workers.training.checkpoints import Checkpoint, CheckpointStore, write_checkpoint
+from workers.training.clipping import Clipper, build_clipper
 from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dtype
 from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
@@ -39,6 +40,7 @@ class Engine:
     module: nn.Module
     """The same, compiled and wrapped for several processes: what is called."""
     optimizers: OptimizerSet
+    clipper: Clipper
     order: BatchOrder
     heldout: HeldOutText
     drills: Drills
@@ -80,6 +82,7 @@ class Engine:
             self.optimizers.load_state_tensors(checkpoint.tensors("optimizer"))
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(f"checkpoint {checkpoint.folder} does not fit this model: {error}") from error
+        self.clipper.load_state_dict(checkpoint.trainer.get("clipping", {}))
         restore_generators(checkpoint.tensors("random"))
         return TrainerState.from_json(checkpoint.trainer["state"])
 
@@ -94,6 +97,7 @@ class Engine:
             "state": self.state.to_json(),
             "lr_scale": self.watch.lr_scale,
             "clip_scale": self.watch.clip_scale,
+            "clipping": self.clipper.state_dict(),
             "controller": self.watch.state_dict(),
             "finished_drills": sorted(self.drills.finished),
             "spec_hash": self.spec.content_hash(),
@@ -122,6 +126,7 @@ def build_engine(spec: TrainingSpec, dataset: Path, out: Path, reporter: Reporte
         model=model,
         module=module,
         optimizers=build_optimizer(spec.optimizer, model),
+        clipper=build_clipper(spec.clipping),
         order=BatchOrder(train_split, spec.batch.sequence_tokens, batch_sequences, spec.seed),
         heldout=HeldOutText(heldout_split, spec),
         drills=Drills(spec.drills, train_split.vocab_size, spec.seed),

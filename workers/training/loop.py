@@ -50,7 +50,8 @@ class Loop:
             engine.optimizers.zero_grad()
         else:
             lr = shown["lr"] = self._lr(step)
-            shown["clip_norm"], shown["update_norm"] = apply_update(engine, norm, lr)
+            clipped, shown["update_norm"] = apply_update(engine, norm, lr)
+            shown["clip_norm"], shown["clipped_share"] = clipped
             telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"])
             if not self._follow(engine.watch.after_update(telemetry), index):
                 return False

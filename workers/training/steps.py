@@ -3,6 +3,7 @@
 Shapes: B sequences, T tokens, V vocabulary.
 """
 
+import math
 from contextlib import nullcontext
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from workers.kernels.gradient_stats import measure_gradient
 from workers.training.batches import Sequences
-from workers.training.clipping import global_norm
+from workers.training.clipping import Clipped
 from workers.training.devices import autocast
 from workers.training.engine import Engine
 
@@ -55,14 +56,17 @@ def measure_norm(engine: Engine) -> float:
     return measure_gradient(gradients(engine)).norm
 
 
-def apply_update(engine: Engine, norm: float, lr: float) -> tuple[float, float]:
-    """Clip and step at rate `lr`. Norm of the gradient after clipping, norm of the change of the weights."""
-    max_norm = engine.spec.clipping.max_norm * engine.watch.clip_scale
-    clipped_norm = global_norm.clip(gradients(engine), norm, max_norm)
+def apply_update(engine: Engine, norm: float, lr: float) -> tuple[Clipped, float]:
+    """Clip and step at rate `lr`. What clipping did, and the norm of the change of the weights.
+
+    A gradient that is not finite cannot be clipped: it goes on as it is.
+    """
+    finite = math.isfinite(norm)
+    clipped = engine.clipper.clip(gradients(engine), norm, engine.watch.clip_scale) if finite else Clipped(norm, 0.0)
     weights = [p.detach() for p in engine.model.parameters()]
     before = [w.clone() for w in weights]
     engine.optimizers.set_lr(lr)
     engine.optimizers.step()
     engine.optimizers.zero_grad()
     torch._foreach_sub_(before, weights)
-    return clipped_norm, measure_gradient(before).norm
+    return clipped, measure_gradient(before).norm

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from workers.specs.base import Digest, Name, Resources, Spec
 from workers.specs.monitoring import Monitoring
+from workers.specs.training.clipping import Clipping, GlobalNorm
 from workers.specs.training.drills import Drill
 from workers.specs.training.model import Model
 from workers.specs.training.optimizers import AdamW, Optimizer
@@ -21,13 +22,6 @@ class BatchSize(Spec):
     """Sequences in one forward pass of one process."""
     accumulation: int = Field(1, ge=1)
     """Forward passes before an update."""
-
-
-class Clipping(Spec):
-    """Gradient clipping by global norm. The controller may tighten it."""
-
-    kind: Literal["global_norm"] = "global_norm"
-    max_norm: float = Field(1.0, gt=0)
 
 
 class Checkpointing(Spec):
@@ -55,7 +49,7 @@ class TrainingSpec(Spec):
     model: Model = Model()
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Wsd()
-    clipping: Clipping = Clipping()
+    clipping: Clipping = GlobalNorm()
     batch: BatchSize = BatchSize()
     num_steps: int = Field(600, ge=1)
     seed: int = Field(0, ge=0)

@@ -1,15 +1,21 @@
 """Clipping by the norm of the whole gradient. arXiv 1211.5063"""
 
-import torch
 from torch import Tensor
 
+from workers.specs.training.clipping import GlobalNorm
+from workers.training.clipping._shared import Clipped, Stateless, limit_norm
 
-def clip(grads: list[Tensor], norm: float, max_norm: float) -> float:
-    """Scale `grads` in place so that their joint norm is at most `max_norm`; the norm after it.
 
-    `norm` is their joint norm, already measured. A norm that is not finite leaves them as they are.
-    """
-    if not norm > max_norm or norm == float("inf"):
-        return norm
-    torch._foreach_mul_(grads, max_norm / norm)
-    return max_norm
+class GlobalNormClipper(Stateless):
+    """One limit for all."""
+
+    def __init__(self, spec: GlobalNorm) -> None:
+        self.spec = spec
+
+    def clip(self, grads: list[Tensor], norm: float, scale: float) -> Clipped:
+        return limit_norm(grads, norm, self.spec.max_norm * scale)
+
+
+def build(spec: GlobalNorm) -> GlobalNormClipper:
+    """The clipper of this spec."""
+    return GlobalNormClipper(spec)

@@ -1,11 +1,20 @@
 """Learning-rate schedules, one file a kind."""
 
-from workers.specs.training.schedules import Cosine, Schedule
-from workers.training.schedules import cosine, wsd
+from collections.abc import Callable
+from typing import Any
+
+from workers.specs.training.schedules import Schedule
+from workers.training.schedules import cosine, inverse_sqrt, linear, piecewise, wsd
+
+_FACTORS: dict[str, Callable[[int, int, Any], float]] = {
+    "wsd": wsd.factor,
+    "cosine": cosine.factor,
+    "linear": linear.factor,
+    "inverse_sqrt": inverse_sqrt.factor,
+    "piecewise": piecewise.factor,
+}
 
 
 def factor(step: int, num_steps: int, spec: Schedule) -> float:
-    """Share of the peak rate at `step` of `num_steps`, in (0, 1] (cosine may end at 0)."""
-    if isinstance(spec, Cosine):
-        return cosine.factor(step, num_steps, spec)
-    return wsd.factor(step, num_steps, spec)
+    """Factor of the peak rate at `step` of `num_steps`; in [0, 1] but for points of one's own."""
+    return _FACTORS[spec.kind](step, num_steps, spec)
