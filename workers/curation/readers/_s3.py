@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeLis
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ _TRIES = 4
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
+_PAGE_KEYS = 1000
 _CUT = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError, HTTPError, ConnectionError, TimeoutError)
 _WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "InvalidClientTokenId"}
 _REFUSED = {"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem"}
@@ -36,13 +37,13 @@ _MISSING = {"NoSuchKey", "404", "NotFound"}
 _OTHER_REGION = {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
 
-@dataclass(slots=True, frozen=True)
 class Bucket:
     """A bucket at an S3 service; `endpoint_url` None is AWS or what the environment says."""
 
-    name: str
-    endpoint_url: str | None = None
+    def __init__(self, name: str, endpoint_url: str | None = None) -> None:
+        self.name, self.endpoint_url = name, endpoint_url
 
+    @cached_property
     def client(self) -> Any:
         """A client whose calls end: 5 s to connect, 30 s to read, four tries."""
         config = Config(
@@ -51,14 +52,16 @@ class Bucket:
             retries={"total_max_attempts": _TRIES, "mode": "standard"},
         )
         try:
-            return boto3.client("s3", endpoint_url=self.endpoint_url, config=config)
+            return boto3.session.Session().client("s3", endpoint_url=self.endpoint_url, config=config)
         except (BotoCoreError, ValueError) as error:
             raise InputError(f"no S3 client for s3://{self.name}: {error}") from None
 
     def list(self, prefix: str) -> Iterator[dict[str, Any]]:
         """`Key`, `Size`, `ETag` of each object whose key begins so, by key. Raises InputError."""
         try:
-            pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            paginator = self.client.get_paginator("list_objects_v2")
+            sizes = {"PageSize": _PAGE_KEYS}
+            pages = paginator.paginate(Bucket=self.name, Prefix=prefix, PaginationConfig=sizes)
             for page in pages:
                 yield from page.get("Contents", [])
         except (ClientError, BotoCoreError) as error:
@@ -70,11 +73,10 @@ class Bucket:
         Raises RejectError `s3_refused`, `s3_missing`, `s3_changed` for what concerns this object alone, InputError for
         what concerns the service.
         """
-        client = self.client()
         with path.open("wb") as file:
             for attempt in range(1, _TRIES + 1):
                 try:
-                    self._copy(client, key, etag, file)
+                    self._copy(key, etag, file)
                 except _CUT as error:
                     if attempt == _TRIES:
                         raise InputError(self.explain(error, "read", "s3:GetObject")) from None
@@ -86,10 +88,10 @@ class Bucket:
                 else:
                     return
 
-    def _copy(self, client: Any, key: str, etag: str, file: Any) -> None:
+    def _copy(self, key: str, etag: str, file: Any) -> None:
         start = file.tell()
         part = {"Range": f"bytes={start}-"} if start else {}
-        response = client.get_object(Bucket=self.name, Key=key, IfMatch=etag, **part)
+        response = self.client.get_object(Bucket=self.name, Key=key, IfMatch=etag, **part)
         for chunk in response["Body"].iter_chunks(_CHUNK_BYTES):
             file.write(chunk)
             start += len(chunk)
