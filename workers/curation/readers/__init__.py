@@ -7,6 +7,7 @@ snapshot. Ids are hashes of sources, so they are stable over reruns and never do
 
 import contextlib
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -78,13 +79,16 @@ def count_records(path: Path, root: Path, limits: Limits) -> int:
 def identify_file(path: Path, root: Path) -> tuple[int, str]:
     """Size in bytes, and a SHA-256 (hex) that changes with the content: of the bytes, or of an object's key and ETag.
 
-    Raises OSError when the file cannot be read.
+    A file that cannot be read, which will be a reject, has one too.
     """
     spool = find_spool(root)
-    if spool is None:
+    if spool is not None:
+        remote = spool.objects[path.relative_to(root).as_posix()]
+        return remote.num_bytes, remote.digest
+    try:
         return path.stat().st_size, file_sha256(path)
-    remote = spool.objects[path.relative_to(root).as_posix()]
-    return remote.num_bytes, remote.digest
+    except OSError:
+        return 0, sha256(b"unreadable").hexdigest()
 
 
 def snapshot(source: str) -> str:
