@@ -31,7 +31,7 @@ class InputFile:
 
 
 def describe_files(root: Path, files: list[Path]) -> list[InputFile]:
-    """Hash the files (objects of a bucket by key and ETag). Where the input lies does not matter, only what is in it."""
+    """Hash the files (of objects, key and ETag). Where the input lies does not matter, only what is in it."""
     base = root if root.is_dir() else root.parent
     return [InputFile(f.relative_to(base).as_posix(), *identify_file(f, base)) for f in files]
 
