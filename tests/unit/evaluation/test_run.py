@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.evaluation import benchmarks
+from workers.data import benchmarks
 from workers.evaluation.__main__ import main
 from workers.evaluation.run import context_tokens, evaluate
 from workers.model.checkpoint import save_model

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from workers.evaluation import benchmarks
+from workers.data import benchmarks
 from workers.evaluation.run import open_bench
 from workers.evaluation.tasks import bits_per_byte, cloze, multiple_choice
 from workers.evaluation.tasks._shared import Question, answer_questions
@@ -151,4 +151,4 @@ def test_benchmark_rows_become_questions(bench, name):
 def test_an_absent_benchmark_is_left_out_with_the_command(bench, reporter):
     assert multiple_choice.run(MultipleChoice(benchmark="piqa"), bench) is None
     (message,) = warnings(reporter)
-    assert f"python -m workers.evaluation.benchmarks fetch --home {bench.home}" in message
+    assert f"python -m workers.data.benchmarks fetch --home {bench.home}" in message

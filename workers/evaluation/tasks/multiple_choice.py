@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from workers.evaluation.benchmarks import find_benchmark, read_rows
+from workers.data.benchmarks import find_benchmark, read_rows
 from workers.evaluation.tasks._shared import Bench, Question, TaskResult, answer_questions
 from workers.specs.evaluation import MultipleChoice
 
@@ -22,7 +22,7 @@ def run(spec: MultipleChoice, bench: Bench) -> TaskResult | None:
     if path is None:
         bench.warn(
             f"{spec.benchmark} is left out: its file is absent. Fetch it once with: "
-            f"python -m workers.evaluation.benchmarks fetch --home {bench.home}"
+            f"python -m workers.data.benchmarks fetch --home {bench.home}"
         )
         return None
     rows = list(enumerate(read_rows(path)))
