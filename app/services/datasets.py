@@ -1,31 +1,27 @@
-"""Samples of a dataset version: `samples.jsonl` out of the store, kept on disk, indexed in memory.
+"""What a dataset version shows of itself: samples, histograms of its filters, clusters of near-duplicates.
 
-Only offsets, rules and languages are held in memory; texts are read from the file when they are shown.
+Of samples only offsets, rules and languages are held in memory; texts are read from the file when they are shown.
 """
 
 import asyncio
-import contextlib
-import os
-import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from app.dataset_schemas import Cluster, Histogram
 from app.schemas import Sample
-from app.services.blobs import BlobStore, fetch
-from app.services.problems import ProblemError, not_found
+from app.services.dataset_files import DatasetFiles, Files, damaged, find
+from app.services.problems import not_found
 from workers.specs.events import File
 
 FILE = "samples.jsonl"
-_MAX_BYTES = 512 << 20
+_HISTOGRAMS = TypeAdapter(list[Histogram])
 _MAX_LINE = 1 << 20
 _MAX_INDEXES = 8
-_MAX_CACHE_BYTES = 2 << 30
-_CACHED = re.compile(r"[0-9a-f]{64}\.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +59,27 @@ class SampleFilter:
 class SampleReader:
     """Reads samples; holds the indexes of the last few versions. One a process."""
 
-    def __init__(self, store: BlobStore, cache: Path) -> None:
-        self._store, self._cache = store, cache
+    def __init__(self, files: DatasetFiles) -> None:
+        self._files = files
         self._indexes: OrderedDict[str, list[Entry]] = OrderedDict()
         self._lock = asyncio.Lock()
 
     async def page(
-        self, digest: str, files: list[dict[str, Any]], wanted: SampleFilter, start: int, limit: int
+        self, digest: str, files: Files, wanted: SampleFilter, start: int, limit: int
     ) -> tuple[list[Sample], int | None]:
         """At most `limit` samples from position `start` on, and the position of the next page (None: the end).
 
         Raises ProblemError when the version has no samples, or they are missing or damaged.
         """
-        listed = [File.model_validate(file) for file in files if file.get("path") == FILE]
-        if not listed:
+        file = find(files, FILE)
+        if file is None:
             raise not_found("sample file in dataset version", digest)
-        path = self._cache / f"{listed[0].sha256}.jsonl"
-        entries = await self._entries(listed[0], path)
+        path = await self._files.path(file)
+        entries = await self._entries(file, path)
         return await asyncio.to_thread(_read_page, path, entries, wanted, start, limit)
 
     async def _entries(self, file: File, path: Path) -> list[Entry]:
-        async with self._lock:  # one download and one index at a time
-            if not await asyncio.to_thread(path.exists):
-                if file.num_bytes > _MAX_BYTES:
-                    detail = f"Its samples have {file.num_bytes} bytes; {_MAX_BYTES} can be browsed."
-                    raise ProblemError(422, "samples-too-large", "Samples too large", detail)
-                await self._fetch(file, path)
-                self._indexes.pop(file.sha256, None)
+        async with self._lock:  # one index at a time
             if file.sha256 not in self._indexes:
                 self._indexes[file.sha256] = await asyncio.to_thread(_index, path)
             self._indexes.move_to_end(file.sha256)
@@ -97,12 +87,32 @@ class SampleReader:
                 self._indexes.popitem(last=False)
             return self._indexes[file.sha256]
 
-    async def _fetch(self, file: File, path: Path) -> None:
-        try:
-            await fetch(self._store, file.sha256, path)
-        except KeyError:
-            raise not_found("blob", file.sha256) from None
-        await asyncio.to_thread(_trim, self._cache, path)
+
+async def read_histograms(cache: DatasetFiles, files: Files) -> list[Histogram]:
+    """Histograms of the figures that filters measured; none for a version that was made before there were."""
+    file = find(files, "histograms.json")
+    if file is None:
+        return []
+    path = await cache.path(file)
+    try:
+        return _HISTOGRAMS.validate_json(await asyncio.to_thread(path.read_bytes))
+    except ValidationError as error:
+        raise damaged("histograms.json", str(error.errors()[0]["msg"])) from None
+
+
+async def read_clusters(cache: DatasetFiles, files: Files, start: int, limit: int) -> tuple[list[Cluster], int | None]:
+    """At most `limit` clusters from line `start` on, and the line of the next page (None: the end)."""
+    file = find(files, "clusters.jsonl")
+    if file is None:
+        return [], None
+    path = await cache.path(file)
+    lines = (await asyncio.to_thread(path.read_bytes)).splitlines()  # curation writes at most 200
+    stop = max(start, 0) + limit
+    try:
+        found = [Cluster.model_validate_json(line) for line in lines[max(start, 0) : stop]]
+    except ValidationError as error:
+        raise damaged("clusters.jsonl", str(error.errors()[0]["msg"])) from None
+    return found, stop if stop < len(lines) else None
 
 
 def _index(path: Path) -> list[Entry]:
@@ -120,9 +130,9 @@ def _fields(line: bytes) -> dict[str, Any]:
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _damaged(str(error)) from None
+        raise damaged(FILE, str(error)) from None
     if not isinstance(fields, dict):
-        raise _damaged("a line is no object")
+        raise damaged(FILE, "a line is no object")
     return fields
 
 
@@ -130,7 +140,6 @@ def _read_page(
     path: Path, entries: list[Entry], wanted: SampleFilter, start: int, limit: int
 ) -> tuple[list[Sample], int | None]:
     found: list[Sample] = []
-    os.utime(path)  # what is read stays longest in the cache
     with path.open("rb") as file:
         for position in range(max(start, 0), len(entries)):
             entry = entries[position]
@@ -140,29 +149,10 @@ def _read_page(
             try:
                 sample = Sample.model_validate_json(file.read(entry.num_bytes))
             except ValidationError as error:
-                raise _damaged(str(error.errors()[0]["msg"])) from None
+                raise damaged(FILE, str(error.errors()[0]["msg"])) from None
             if not wanted.found_in(sample):
                 continue
             if len(found) == limit:
                 return found, position
             found.append(sample)
     return found, None
-
-
-def _trim(folder: Path, keep: Path) -> None:
-    """Drop the files that were used longest ago while the folder is over its bound."""
-    files = sorted(
-        (path for path in folder.iterdir() if _CACHED.fullmatch(path.name)), key=lambda path: path.stat().st_mtime
-    )
-    total = sum(path.stat().st_size for path in files)
-    for path in files:
-        if total <= _MAX_CACHE_BYTES:
-            return
-        if path != keep:
-            total -= path.stat().st_size
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108  an open reader keeps its file
-
-
-def _damaged(why: str) -> ProblemError:
-    return ProblemError(502, "samples-damaged", "Samples damaged", f"The samples of this version are unreadable: {why}")

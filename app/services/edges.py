@@ -8,6 +8,8 @@ from starlette.applications import Starlette
 from app.db import Database, plain_url
 from app.services.auth import put_bootstrap_tokens
 from app.services.blobs import build_store
+from app.services.comparison import Comparer
+from app.services.dataset_files import DatasetFiles
 from app.services.datasets import SampleReader
 from app.services.health import HealthCheck
 from app.services.live import LiveHub
@@ -21,7 +23,9 @@ async def edges(app: Starlette, settings: Settings, database: Database) -> Async
     async with database.begin() as session:
         await put_bootstrap_tokens(session, settings)
     store = build_store(settings)
-    app.state.samples = SampleReader(store, settings.home / "cache" / "samples")
+    app.state.dataset_files = files = DatasetFiles(store, settings.home / "cache" / "samples")
+    app.state.samples = SampleReader(files)
+    app.state.comparison = Comparer(files)
     app.state.health = HealthCheck(settings, database)
     app.state.live = hub = LiveHub(plain_url(settings), database)
     outbox = MlflowOutbox(settings, database, store) if settings.mlflow_url else None
