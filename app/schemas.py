@@ -200,6 +200,8 @@ class Sample(Schema):
     span: tuple[int, int] | None
     text: str
     truncated: bool = False
+    figures: dict[str, float | None] = Field(default_factory=dict)
+    """What the filters measured, by rule."""
 
 
 class LabelRequest(Schema):
