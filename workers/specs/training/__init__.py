@@ -8,6 +8,7 @@ from workers.specs.base import Digest, Name, Resources, Spec
 from workers.specs.monitoring import Monitoring
 from workers.specs.training.clipping import Clipping, GlobalNorm
 from workers.specs.training.drills import Drill
+from workers.specs.training.mixture import MixtureSource
 from workers.specs.training.model import Model
 from workers.specs.training.optimizers import AdamW, Optimizer
 from workers.specs.training.schedules import Schedule, Wsd
@@ -46,6 +47,8 @@ class TrainingSpec(Spec):
     name: Name = "training"
     dataset: Digest | None = None
     """Digest of the dataset version. A pipeline fills it in."""
+    mixture: list[MixtureSource] = Field(default_factory=list, max_length=64)
+    """Several versions, or parts of versions, with weights; instead of `dataset`."""
     model: Model = Model()
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Wsd()
@@ -70,6 +73,18 @@ class TrainingSpec(Spec):
         if self.schedule.warmup_steps >= self.num_steps:
             raise ValueError(f"warmup_steps {self.schedule.warmup_steps} leave nothing of num_steps {self.num_steps}")
         return self
+
+    @model_validator(mode="after")
+    def _one_kind_of_data(self) -> Self:
+        if self.dataset and self.mixture:
+            raise ValueError("give `dataset` or `mixture`, not both: a mixture names its own dataset versions")
+        return self
+
+    @property
+    def datasets(self) -> list[str]:
+        """Digests of the dataset versions to train on, each once."""
+        named = [source.dataset for source in self.mixture] or ([self.dataset] if self.dataset else [])
+        return list(dict.fromkeys(named))
 
     @property
     def tokens_per_step(self) -> int:
