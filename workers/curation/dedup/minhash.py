@@ -1,72 +1,85 @@
-"""MinHash near-duplicates: datasketch signatures, banded into buckets, joined into clusters. https://ekzhu.com/datasketch
+"""MinHash signatures, bit-identical to those of datatrove 0.10.1 (`MinhashDedupSignature`) for the same settings.
 
-Documents that share a bucket (all hashes of one band) are in one cluster, and clusters are connected components, as in
-FineWeb. A bucket remembers its first document only: joining each later one with it gives the same components as
-comparing all pairs, in linear time where a licence text fills one bucket with thousands of pages.
+Broder, "On the resemblance and containment of documents" (1997). A shingle is the xxHash of n words joined by blanks;
+hash h of a document is the least of (a_h * shingle + b_h) mod 2^64 mod (2^61 - 1) over its shingles, and of that the
+low 32 bits where the hashes have 32. Words: `workers.curation.dedup.normal`.
+Shapes: B bytes of the joined words; S shingles; H hashes of a signature.
 """
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import MinHash
+from numba import njit
 
-from workers.curation.shingles import Shingler
+from workers.curation.dedup.hashing import lanes_of, xxh32, xxh64
 
-Vector = npt.NDArray[np.uint64]
-_SEED = 1
-_CHUNK = 4096
+Signature = npt.NDArray[np.uint64]
 
-
-class Signer:
-    """Signs word n-grams with `num_hashes` 64-bit minima. Lower case, punctuation left out."""
-
-    def __init__(self, num_hashes: int, ngram: int) -> None:
-        self.shingler = Shingler(ngram)
-        self._base = MinHash(num_perm=num_hashes, seed=_SEED, scheme="affine64", hashfunc=int)
-
-    def sign(self, words: list[str]) -> Vector:
-        """Signature of a document, (num_hashes,). One of fewer words than an n-gram is one n-gram."""
-        shingles = self.shingler.shingles(words).tolist()
-        minhash = self._base.copy()
-        for start in range(0, len(shingles), _CHUNK):
-            minhash.update_batch(shingles[start : start + _CHUNK])
-        vector: Vector = minhash.hashvalues.astype(np.uint64)
-        return vector
+_PRIME = (1 << 61) - 1
+_PRIME_64 = np.uint64(_PRIME)
+_LOW = np.uint64(0xFFFFFFFF)
+_BLANK = np.uint8(32)
+_SEED = np.uint64(0)
 
 
-class MinhashIndex:
-    """Clusters of the documents of one language. Positions must grow."""
+def permutations(seed: int, num_hashes: int) -> tuple[Signature, Signature]:
+    """Factors and summands, (H,) each: datatrove draws them so, all factors first."""
+    generator = np.random.RandomState(seed)
+    a_H = generator.randint(1, _PRIME, dtype=np.uint64, size=num_hashes)
+    b_H = generator.randint(0, _PRIME, dtype=np.uint64, size=num_hashes)
+    return a_H, b_H
 
-    def __init__(self, num_buckets: int, hashes_per_bucket: int) -> None:
-        self.num_buckets, self.hashes_per_bucket = num_buckets, hashes_per_bucket
-        self.threshold = (1 / num_buckets) ** (1 / hashes_per_bucket)
-        """Jaccard similarity at which a pair is more likely found than not, nearly."""
-        self._buckets: list[dict[bytes, int]] = [{} for _ in range(num_buckets)]
-        self._parents: dict[int, int] = {}
-        self._signatures: dict[int, Vector] = {}
 
-    def add(self, position: int, signature: Vector) -> None:
-        """Take a document and join it with those that share a bucket."""
-        self._parents[position] = position
-        self._signatures[position] = signature
-        width = self.hashes_per_bucket
-        for band, bucket in enumerate(self._buckets):
-            key = signature[band * width : (band + 1) * width].tobytes()
-            self._join(bucket.setdefault(key, position), position)
+class MinhashSigner:
+    """Signs documents given as words joined by single blanks, in UTF-8."""
 
-    def keeper(self, position: int) -> int:
-        """First document of the cluster."""
-        root = position
-        while self._parents[root] != root:
-            root = self._parents[root]
-        while self._parents[position] != root:
-            self._parents[position], position = root, self._parents[position]
-        return root
+    def __init__(self, *, num_hashes: int, ngram: int, hash_bits: int, seed: int) -> None:
+        self.ngram, self.hash_bits = ngram, hash_bits
+        self._a_H, self._b_H = permutations(seed, num_hashes)
 
-    def similarity(self, position: int) -> float:
-        """Estimated Jaccard similarity to the document that is kept in its stead."""
-        kept = self._signatures[self.keeper(position)]
-        return float(np.mean(kept == self._signatures[position]))
+    def sign(self, joined: bytes) -> Signature | None:
+        """Signature (H,); None for a text of fewer words than an n-gram, which is nobody's near-duplicate."""
+        shingles_S = hash_ngrams(np.frombuffer(joined, dtype=np.uint8), self.ngram, self.hash_bits)
+        if not len(shingles_S):
+            return None
+        minima: Signature = take_minima(shingles_S, self._a_H, self._b_H, self.hash_bits)
+        return minima
 
-    def _join(self, left: int, right: int) -> None:
-        left, right = self.keeper(left), self.keeper(right)
-        self._parents[max(left, right)] = min(left, right)
+
+@njit(cache=True)
+def hash_ngrams(buffer_B, ngram, hash_bits):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Hashes of all n-grams, (S,) uint64: n words of the buffer with their blanks are one slice of it."""
+    num_words = 1 if len(buffer_B) else 0
+    for byte in buffer_B:
+        num_words += byte == _BLANK
+    starts = np.empty(num_words + 1, dtype=np.int64)
+    starts[0], found = 0, 1
+    for at in range(len(buffer_B)):
+        if buffer_B[at] == _BLANK:
+            starts[found] = at + 1
+            found += 1
+    starts[num_words] = len(buffer_B) + 1
+    lanes_B = lanes_of(buffer_B)
+    shingles_S = np.empty(max(0, num_words - ngram + 1), dtype=np.uint64)
+    for i in range(len(shingles_S)):
+        start, end = starts[i], starts[i + ngram] - 1
+        if hash_bits == 32:
+            shingles_S[i] = xxh32(lanes_B, start, end)
+        else:
+            shingles_S[i] = xxh64(lanes_B, start, end, _SEED)
+    return shingles_S
+
+
+@njit(cache=True)
+def take_minima(shingles_S, a_H, b_H, hash_bits):  # type: ignore[no-untyped-def]
+    """Least permuted hash for each permutation, (H,) uint64."""
+    minima_H = np.full(len(a_H), np.int64(_PRIME), dtype=np.int64)  # below 2^61: signed compares fast
+    for shingle in shingles_S:
+        for h in range(len(a_H)):
+            mixed = shingle * a_H[h] + b_H[h]
+            mixed = (mixed & _PRIME_64) + (mixed >> np.uint64(61))  # the same modulo 2^61 - 1, at most 2^61 + 6
+            value = np.int64(mixed)
+            value = value - _PRIME if value >= _PRIME else value
+            if hash_bits == 32:
+                value &= 0xFFFFFFFF
+            minima_H[h] = min(minima_H[h], value)
+    return minima_H.astype(np.uint64)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from workers.specs.base import Spec
 
@@ -43,3 +43,16 @@ class Dedup(Spec):
     """Least cluster size -> copies of the kept document."""
     memory_mb: int = Field(1024, ge=16)
     """Memory that dedup may take; beyond it, it works on disk."""
+
+    @field_validator("copies")
+    @classmethod
+    def _has_an_answer_for_all(cls, copies: dict[int, int]) -> dict[int, int]:
+        if 1 not in copies or min(copies) < 1:
+            raise ValueError("cluster sizes start at 1, and 1 must be among them")
+        if min(copies.values()) < 1:
+            raise ValueError("at least one copy of a cluster stays")
+        return dict(sorted(copies.items()))
+
+    def copies_of(self, cluster_size: int) -> int:
+        """Copies of the kept document for a cluster of this size."""
+        return self.copies[max(least for least in self.copies if least <= cluster_size)]
