@@ -8,6 +8,8 @@ from workers.specs.events import RunState
 
 GRACE_SECONDS = 15.0
 """Time for a worker's own word to arrive after Prefect has said that its flow run is over."""
+START_SECONDS = 120.0
+"""Least time from the start of a process to its first word: it loads Prefect and torch, on a machine at work."""
 
 
 class Action(Enum):
@@ -97,7 +99,7 @@ def _judge_ended(seen: Observation, flow_run: FlowRunState) -> Verdict:
 
 def _judge_queued(seen: Observation, flow_run: FlowRunState) -> Verdict:
     if flow_run.type in {"PENDING", "RUNNING"}:
-        if seen.unchanged_seconds > seen.dead_after_seconds:
+        if seen.unchanged_seconds > max(seen.dead_after_seconds, START_SECONDS):
             return Verdict(Action.CRASH, f"it was started, but said nothing for {seen.unchanged_seconds:.0f} s")
         return Verdict(Action.EXPLAIN, "starting")
     if not seen.num_workers:

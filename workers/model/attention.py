@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from workers.specs.training.model import Model
 
+_LOGIT_BLOCK = 128
+
 
 @dataclass
 class Cache:
@@ -57,6 +59,31 @@ def document_mask(documents_BT: Tensor) -> Tensor:
     return (same_BTT & causal_TT)[:, None]
 
 
+@torch.no_grad()
+def max_logits(q_BHTD: Tensor, k_BGSD: Tensor, mask_BHTS: Tensor | None) -> Tensor:
+    """Largest q.k / sqrt(D) of each query head where it may look, fp32; 0 when all are negative.  -> (H,)
+
+    Without a mask: causal, T = S. It goes by blocks of queries, so that no T x S matrix of all heads is held.
+    """
+    B, H, T, D = q_BHTD.shape
+    G, S = k_BGSD.shape[1:3]
+    largest_H = torch.zeros(H, dtype=torch.float32, device=q_BHTD.device)
+    with torch.autocast(q_BHTD.device.type, enabled=False):
+        k_BGDS = k_BGSD.float().mT
+        for start in range(0, T, _LOGIT_BLOCK):
+            rows = slice(start, min(start + _LOGIT_BLOCK, T))
+            num_rows = rows.stop - start
+            q_BGRD = q_BHTD[:, :, rows].float().reshape(B, G, H // G * num_rows, D)
+            scores_BHRS = (q_BGRD @ k_BGDS).view(B, H, num_rows, S)
+            if mask_BHTS is None:
+                allowed = torch.ones(num_rows, S, dtype=torch.bool, device=q_BHTD.device).tril(start)
+            else:
+                allowed = mask_BHTS[..., rows, :]
+            scores_BHRS = scores_BHRS.masked_fill(~allowed, 0.0)
+            largest_H = torch.maximum(largest_H, scores_BHRS.amax(dim=(0, 2, 3)))
+    return largest_H / D**0.5
+
+
 class Attention(nn.Module):
     """One attention layer with fused query, key and value projections."""
 
@@ -68,6 +95,23 @@ class Attention(nn.Module):
         self.has_rotary = not model.nope_interval or (layer + 1) % model.nope_interval != 0
         self.qkv = nn.Linear(model.d_model, (self.num_heads + 2 * self.num_kv_heads) * self.head_width, bias=False)
         self.out = nn.Linear(model.d_model, model.d_model, bias=False)
+        # No buffer: DDP would send the first rank's to all others.
+        self.max_logits_H: Tensor | None = None
+
+    def watch_logits(self) -> None:
+        """From now on, remember the largest attention logit of each head over all forward passes of training."""
+        self.max_logits_H = torch.zeros(self.num_heads, dtype=torch.float32, device=self.qkv.weight.device)
+
+    def take_max_logits(self) -> Tensor:
+        """The largest logits since the last call, which begin anew.  -> (H,)
+
+        Raises ValueError without `watch_logits`.
+        """
+        if self.max_logits_H is None:
+            raise ValueError("the attention logits of this layer are not watched")
+        seen_H = self.max_logits_H.clone()
+        self.max_logits_H.zero_()
+        return seen_H
 
     def forward(
         self, x_BTC: Tensor, table: tuple[Tensor, Tensor], mask_BHTS: Tensor | None, cache: Cache | None = None
@@ -80,6 +124,9 @@ class Attention(nn.Module):
             q_BHTD, k_BGTD = rotate(q_BHTD, *table), rotate(k_BGTD, *table)
         if cache is not None:
             k_BGTD, v_BGTD = cache.extend(self.layer, k_BGTD, v_BGTD)
+        if self.max_logits_H is not None and self.training:
+            largest_H = max_logits(q_BHTD.detach(), k_BGTD.detach(), mask_BHTS)
+            torch.maximum(self.max_logits_H, largest_H, out=self.max_logits_H)
         group = self.num_heads // self.num_kv_heads
         k_BHSD, v_BHSD = k_BGTD.repeat_interleave(group, dim=1), v_BGTD.repeat_interleave(group, dim=1)
         mixed_BHTD = functional.scaled_dot_product_attention(

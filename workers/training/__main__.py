@@ -18,6 +18,7 @@ from workers.reporter import MemoryReporter
 from workers.specs.base import problems
 from workers.specs.training import TrainingSpec
 from workers.training.errors import CheckpointError, InputError, TrainingStopped
+from workers.training.sources import Folders
 from workers.training.trainer import train
 
 
@@ -70,13 +71,29 @@ def read_spec(path: Path) -> TrainingSpec:
         raise InputError("\n".join(lines)) from error
 
 
+def read_folders(values: list[str]) -> Folders:
+    """What `--dataset` gives: one folder, or `DIGEST=FOLDER` for each version of a mixture."""
+    pairs = [value.partition("=") for value in values]
+    if all(digest.startswith("sha256:") for digest, _, _ in pairs):
+        return {digest: Path(folder) for digest, _, folder in pairs}
+    if len(values) > 1:
+        raise InputError("several --dataset are for a mixture: give each as sha256:DIGEST=FOLDER")
+    return Path(values[0])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m workers.training", description="Train a model without the service."
     )
     parser.add_argument("spec", type=Path, help="a training spec (YAML)")
-    parser.add_argument("--dataset", type=Path, required=True, help="folder of token shards")
+    parser.add_argument(
+        "--dataset",
+        required=True,
+        action="append",
+        metavar="DIR",
+        help="folder of token shards; for a mixture DIGEST=DIR, once for each version",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the newest sound checkpoint in --out")
     options = parser.parse_args(arguments)
@@ -85,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             summary = train(
                 read_spec(options.spec),
-                dataset=options.dataset,
+                dataset=read_folders(options.dataset),
                 out=options.out,
                 reporter=BarReporter(progress),
                 resume=options.out if options.resume else None,

@@ -7,6 +7,7 @@ reads what the uninterrupted one would have read.
 Shapes: N windows, T tokens of a sequence.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workers.data.shards import TokenDataset
+from workers.data.mixture import TokenSource
 from workers.training.errors import InputError
 
 
@@ -27,7 +28,7 @@ class Sequences:
     documents: Tensor
 
 
-def read_windows(dataset: TokenDataset, windows: npt.NDArray[np.int64], sequence_tokens: int) -> Sequences:
+def read_windows(dataset: TokenSource, windows: npt.NDArray[np.int64], sequence_tokens: int) -> Sequences:
     """The windows of these numbers; window n begins at token n * sequence_tokens."""
     pairs = [dataset.window(int(n) * sequence_tokens, sequence_tokens + 1) for n in windows]
     tokens = torch.from_numpy(np.stack([tokens for tokens, _ in pairs]))
@@ -35,7 +36,7 @@ def read_windows(dataset: TokenDataset, windows: npt.NDArray[np.int64], sequence
     return Sequences(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), documents[:, :-1].contiguous())
 
 
-def count_windows(dataset: TokenDataset, sequence_tokens: int) -> int:
+def count_windows(dataset: TokenSource, sequence_tokens: int) -> int:
     """Whole windows in the split; each needs one token more than it has inputs."""
     return (dataset.num_tokens - 1) // sequence_tokens
 
@@ -43,7 +44,7 @@ def count_windows(dataset: TokenDataset, sequence_tokens: int) -> int:
 class BatchOrder:
     """Which windows each batch holds."""
 
-    def __init__(self, dataset: TokenDataset, sequence_tokens: int, batch_sequences: int, seed: int) -> None:
+    def __init__(self, dataset: TokenSource, sequence_tokens: int, batch_sequences: int, seed: int) -> None:
         """`batch_sequences` is the size of a whole step: over all accumulated passes and all processes.
 
         Raises InputError when the dataset is too small for one batch.
@@ -80,3 +81,9 @@ class BatchOrder:
         left_out = {index for start, stop in skipped for index in range(start, stop)}
         seen = [self.windows(index) for index in range(num_batches) if index not in left_out]
         return np.unique(np.concatenate(seen)) if seen else np.empty(0, np.int64)
+
+    def seen(
+        self, num_batches: int, skipped: list[tuple[int, int]]
+    ) -> Iterator[tuple[TokenSource, npt.NDArray[np.int64]]]:
+        """The dataset with what `seen_windows` gives."""
+        yield self.dataset, self.seen_windows(num_batches, skipped)

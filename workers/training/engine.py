@@ -8,7 +8,6 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from workers.data.shards import TokenDataset
 from workers.model.transformer import Transformer
 from workers.monitoring import build_controller
 from workers.monitoring.telemetry import Watch
@@ -21,10 +20,12 @@ from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dty
 from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
 from workers.training.heldout import HeldOutText
+from workers.training.mixture import MixtureOrder
 from workers.training.optimizers import OptimizerSet, build_optimizer
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
 from workers.training.silence import NoWatch
+from workers.training.sources import Folders, open_data
 from workers.training.state import TrainerState, differences, identity
 
 
@@ -41,7 +42,7 @@ class Engine:
     """The same, compiled and wrapped for several processes: what is called."""
     optimizers: OptimizerSet
     clipper: Clipper
-    order: BatchOrder
+    order: BatchOrder | MixtureOrder
     heldout: HeldOutText
     drills: Drills
     watch: Watch
@@ -105,20 +106,19 @@ class Engine:
         }
 
 
-def build_engine(spec: TrainingSpec, dataset: Path, out: Path, reporter: Reporter, publisher: Publisher) -> Engine:
+def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Reporter, publisher: Publisher) -> Engine:
     """Open the dataset, build model and optimizer from the seed. Raises InputError when they do not fit together."""
     accelerator = build_accelerator(spec)
     device = accelerator.device
-    train_split, heldout_split = open_dataset(dataset)
+    data = open_data(spec, dataset)
     dtype = resolve_dtype(spec, device)
     if dtype == "bfloat16" and not has_fast_bfloat16(device):
         reporter.log(
             "this device only emulates bfloat16 and will be very slow; set dtype to auto or float32", "warning"
         )
     seed_generators(spec.seed)
-    model = Transformer(spec.model, train_split.vocab_size).to(device)
+    model = Transformer(spec.model, data.vocab_size).to(device)
     module = accelerator.prepare(torch.compile(model) if spec.compile else model)
-    batch_sequences = spec.tokens_per_step // spec.batch.sequence_tokens
     return Engine(
         spec=spec,
         accelerator=accelerator,
@@ -127,9 +127,9 @@ def build_engine(spec: TrainingSpec, dataset: Path, out: Path, reporter: Reporte
         module=module,
         optimizers=build_optimizer(spec.optimizer, model),
         clipper=build_clipper(spec.clipping),
-        order=BatchOrder(train_split, spec.batch.sequence_tokens, batch_sequences, spec.seed),
-        heldout=HeldOutText(heldout_split, spec),
-        drills=Drills(spec.drills, train_split.vocab_size, spec.seed),
+        order=data.order,
+        heldout=HeldOutText(data.heldout, spec),
+        drills=Drills(spec.drills, data.vocab_size, spec.seed),
         watch=build_controller(spec.monitoring) or NoWatch(),
         state=TrainerState(),
         store=CheckpointStore(out / "checkpoints", spec.checkpointing.keep),
@@ -149,20 +149,3 @@ def build_accelerator(spec: TrainingSpec) -> Accelerator:
             f"{spec.resources.num_processes}"
         )
     return accelerator
-
-
-def open_dataset(folder: Path) -> tuple[TokenDataset, TokenDataset]:
-    """The training and the held-out part of a dataset folder. Raises InputError when there is none or it is torn."""
-    try:
-        train_split, heldout_split = TokenDataset(folder, "train"), TokenDataset(folder, "heldout")
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} is no dataset folder: {error.filename or error} is missing") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"dataset {folder} cannot be used: {error}") from error
-    largest = max(int(part.window(0, min(part.num_tokens, 1 << 20))[0].max()) for part in (train_split, heldout_split))
-    if largest >= train_split.vocab_size:
-        raise InputError(
-            f"dataset {folder} has token {largest}, its vocabulary ends at {train_split.vocab_size - 1}: "
-            "it was made with another tokenizer"
-        )
-    return train_split, heldout_split

@@ -41,6 +41,7 @@ class HeldOutText:
         device = accelerator.device
         sums = torch.zeros(2, dtype=torch.float64, device=device)
         starts = range(0, len(self.sequences.tokens), self.batch_size)
+        model.eval()  # what watches training must not see held-out text
         for start in list(starts)[accelerator.process_index :: accelerator.num_processes]:
             rows = slice(start, start + self.batch_size)
             tokens, targets, documents = (
@@ -51,5 +52,6 @@ class HeldOutText:
                 logits = model(tokens, documents)
             total = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
             sums += torch.stack((total.double(), torch.tensor(targets.numel(), dtype=torch.float64, device=device)))
+        model.train()
         total, count = accelerator.reduce(sums, "sum").tolist()
         return total / count

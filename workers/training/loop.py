@@ -52,6 +52,7 @@ class Loop:
             lr = shown["lr"] = self._lr(step)
             clipped, shown["update_norm"] = apply_update(engine, norm, lr)
             shown["clip_norm"], shown["clipped_share"] = clipped
+            shown |= engine.optimizers.telemetry()
             telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"])
             if not self._follow(engine.watch.after_update(telemetry), index):
                 return False

@@ -14,6 +14,7 @@ from workers.reporter import FencedError, Reporter
 from workers.specs.training import TrainingSpec
 from workers.training.errors import CheckpointError, InputError, TrainingStopped
 from workers.training.publisher import Publish
+from workers.training.sources import Folders, folders_to_json
 from workers.training.switchboard import Switchboard
 
 POLL_SECONDS = 0.2
@@ -23,7 +24,7 @@ TERMINATE_SECONDS = 10.0
 def train_in_processes(
     spec: TrainingSpec,
     *,
-    dataset: Path,
+    dataset: Folders,
     out: Path,
     reporter: Reporter,
     publish: Publish | None,
@@ -38,7 +39,7 @@ def train_in_processes(
             json.dumps(
                 {
                     "spec": spec.model_dump(mode="json"),
-                    "dataset": str(dataset.resolve()),
+                    "dataset": folders_to_json(dataset),
                     "out": str(out.resolve()),
                     "resume": str(resume.resolve()) if resume else None,
                     "first_branch": first_branch,

@@ -11,6 +11,7 @@ from workers.training.errors import TrainingStopped
 from workers.training.parent import die_with_parent
 from workers.training.relay import RelayReporter, tell
 from workers.training.silence import NoReporter
+from workers.training.sources import folders_from_json
 from workers.training.trainer import train_here
 
 
@@ -22,7 +23,7 @@ def run(job: dict[str, Any]) -> int:
     try:
         result = train_here(
             TrainingSpec.model_validate(job["spec"]),
-            Path(job["dataset"]),
+            folders_from_json(job["dataset"]),
             Path(job["out"]),
             reporter,
             publish,

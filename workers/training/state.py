@@ -61,7 +61,7 @@ class TrainerState:
         return cls(**{**values, "skipped": [(start, stop) for start, stop in values["skipped"]]})
 
 
-def identity(spec: TrainingSpec, dataset: Path, dtype: str) -> dict[str, Any]:
+def identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str) -> dict[str, Any]:
     """What must be equal for a checkpoint to be continued: all that decides the numbers, by its path in the spec."""
     fields = spec.model_dump(
         mode="json", include={"model", "optimizer", "schedule", "clipping", "batch", "num_steps", "seed"}
@@ -70,12 +70,17 @@ def identity(spec: TrainingSpec, dataset: Path, dtype: str) -> dict[str, Any]:
         f"{name}.{key}": value for name, part in fields.items() if isinstance(part, dict) for key, value in part.items()
     }
     flat |= {name: value for name, value in fields.items() if not isinstance(value, dict)}
-    manifest = (dataset / "dataset.json").read_bytes()
     return flat | {
         "resources.num_processes": spec.resources.num_processes,
         "dtype": dtype,
-        "dataset": hashlib.sha256(manifest).hexdigest(),
+        **_data_identity(spec, dataset),
     }
+
+
+def _data_identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path]) -> dict[str, Any]:
+    if isinstance(dataset, Path):
+        return {"dataset": hashlib.sha256((dataset / "dataset.json").read_bytes()).hexdigest()}
+    return {"mixture": [source.model_dump(mode="json") for source in spec.mixture]}
 
 
 def differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

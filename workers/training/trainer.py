@@ -14,13 +14,14 @@ from workers.training.loop import Loop
 from workers.training.memory import keep_freed_memory
 from workers.training.processes import train_in_processes
 from workers.training.publisher import Publisher
+from workers.training.sources import Folders
 from workers.training.summary import summarize
 
 
 def train(
     spec: TrainingSpec,
     *,
-    dataset: Path,
+    dataset: Folders,
     out: Path,
     reporter: Reporter,
     publish: Callable[[Path, int], None] | None = None,
@@ -29,7 +30,7 @@ def train(
 ) -> dict[str, Any]:
     """Train as `spec` says and return the summary (losses in nats per token).
 
-    dataset: a folder of token shards (`workers.data.shards`).
+    dataset: a folder of token shards (`workers.data.shards`); for a mixture the folder of each version, by digest.
     out: checkpoints go to `out/checkpoints`.
     publish: called in a thread with each checkpoint's folder and its number of updates.
     resume: a checkpoint's folder, or a folder that holds some: the newest sound one is taken.
@@ -53,7 +54,7 @@ def train(
 
 def train_here(
     spec: TrainingSpec,
-    dataset: Path,
+    dataset: Folders,
     out: Path,
     reporter: Reporter,
     publish: Callable[[Path, int], None] | None,

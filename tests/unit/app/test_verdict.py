@@ -28,7 +28,8 @@ def look(state, prefect, *, workers=1, unchanged=1.0, silent=1.0, message=""):
         ("queued", None, {"silent": 16}, Action.CRASH),
         ("queued", "CRASHED", {}, Action.CRASH),
         ("queued", "COMPLETED", {"unchanged": 16}, Action.CRASH),
-        ("queued", "PENDING", {"unchanged": 61}, Action.CRASH),
+        ("queued", "PENDING", {"unchanged": 61}, Action.EXPLAIN),  # loading torch on a machine at work
+        ("queued", "PENDING", {"unchanged": 121}, Action.CRASH),
         ("queued", "SCHEDULED", {"unchanged": 10_000, "silent": 10_000}, Action.EXPLAIN),
         ("cancelling", "RUNNING", {}, Action.CANCEL),
         ("cancelling", "CANCELLING", {}, Action.NOTHING),

@@ -5,7 +5,7 @@ import torch
 
 from workers.model.transformer import Transformer
 from workers.specs.training.model import Model
-from workers.specs.training.optimizers import AdamW, Muon, Optimizer
+from workers.specs.training.optimizers import AdamW, Muon, MuonClip, Optimizer, Spam
 from workers.training.optimizers import build_optimizer
 
 SHAPE = Model(d_model=32, num_layers=2, num_heads=4, num_kv_heads=2, d_ffn=48, tied_embeddings=False)
@@ -58,7 +58,7 @@ def test_muons_update_has_adamws_size() -> None:
             assert 0.1e-2 < rms < 0.35e-2, name  # 0.2 x lr, as AdamW's updates have in practice
 
 
-@pytest.mark.parametrize("spec", [AdamW(), Muon()])
+@pytest.mark.parametrize("spec", [AdamW(), Spam(), Muon(), MuonClip()], ids=lambda spec: spec.kind)
 def test_saved_state_continues_exactly(spec: Optimizer) -> None:
     torch.manual_seed(0)
     one = Transformer(SHAPE, 50)

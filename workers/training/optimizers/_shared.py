@@ -41,6 +41,10 @@ class OptimizerSet:
         for part in self.parts.values():
             part.zero_grad(set_to_none=True)
 
+    def telemetry(self) -> dict[str, float]:
+        """What the last step saw that is worth a series."""
+        return {}
+
     def state_tensors(self) -> dict[str, Tensor]:
         """The whole state as `part/parameter/key` -> tensor on the CPU."""
         return {
