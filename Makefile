@@ -16,7 +16,7 @@ UI_SOURCES := $(shell find ui/src ui/public ui/dev -type f 2>/dev/null) $(wildca
 NODE_OK := $(shell node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.' && command -v npm && echo yes)
 WITH_NODE := $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH")
 DEMO ?=
-TESTS ?= tests
+TESTS ?= tests/unit tests/golden tests/gpu tests/integration tests/browser
 
 .PHONY: help install ui demo up down test lint ui-lint tools bench format lock clean
 
