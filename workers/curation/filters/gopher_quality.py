@@ -33,16 +33,17 @@ class GopherQualityFilter:
         return first_breach(self.spec, document, self._figures(text)) or text
 
     def _figures(self, text: Text) -> Iterator[Figure]:
-        lexicon = text.lexicon
+        # Splitting first: it is what makes the lexicon know the text's words.
+        words, lexicon = text.word_numbers, text.lexicon
         stops = _known(lexicon, self.stop_words)
-        counts = _count(text.word_numbers, lexicon.lengths.array, lexicon.bits.array, stops)
+        counts = _count(words, lexicon.lengths.array, lexicon.bits.array, stops)
         num_real, num_chars, num_alphabetic, num_stops = counts
         yield "min_words", num_real, None
         yield "max_words", num_real, None
         mean_length = num_chars / max(1, num_real)
         yield "min_mean_word_length", mean_length, None
         yield "max_mean_word_length", mean_length, None
-        num_words = max(1, len(text.word_numbers))
+        num_words = max(1, len(words))
         symbols = max(text.text.count("#"), sum(map(text.text.count, _ELLIPSES)))
         yield "max_symbol_word_ratio", symbols / num_words, None
         lines = text.text.splitlines()
