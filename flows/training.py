@@ -17,20 +17,21 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     """No Prefect retries: a new attempt is the service's to give."""
     from workers.training.trainer import train  # here: registering deployments needs no torch
 
-    if spec.dataset is None:
-        raise ValueError("spec.dataset is missing: give the digest of a dataset version")
+    if not spec.datasets:
+        raise ValueError("spec.dataset is missing: give the digest of a dataset version, or a mixture of several")
+    folders = {digest: job.fetch(digest) for digest in spec.datasets}
     latest = job.api.latest_checkpoint(job.run_id)
     resume = job.fetch(latest.digest) if latest else None
 
     published: list[str] = []
 
     def publish(folder: Path, step: int) -> None:
-        metadata = {"step": step, "dataset": spec.dataset}
+        metadata = {"step": step, "dataset": spec.dataset} | ({"datasets": spec.datasets} if spec.mixture else {})
         published.append(job.publish(folder, "checkpoint", f"step-{step:08d}", metadata, step).digest)
 
     summary = train(
         spec,
-        dataset=job.fetch(spec.dataset),
+        dataset=folders if spec.mixture else folders[spec.datasets[0]],
         out=job.work / f"attempt-{job.attempt}",
         reporter=job.reporter,
         publish=publish,

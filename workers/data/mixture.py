@@ -8,13 +8,13 @@ sqrt(n) / 2. The order hangs on the weights alone, so a position is all that a r
 Shapes: K sources, N turns, D documents.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from workers.data.shards import TokenDataset, Tokens
 from workers.storage import file_sha256
@@ -100,18 +100,26 @@ class Turns:
     def _run(self, num_turns: int) -> tuple[Ints, Ints]:
         """The next turns; keeps the counts at each multiple of the snapshots' distance."""
         sources, before = np.empty(num_turns, np.int64), np.empty(num_turns, np.int64)
-        done = 0
+        done, assign = 0, _compiled()
         while done < num_turns:
             many = min(num_turns - done, _SNAPSHOT_TURNS - self._position % _SNAPSHOT_TURNS)
             part = slice(done, done + many)
-            _assign(self.weights_K, _UNIT, self._position, self._counts_K, sources[part], before[part])
+            assign(self.weights_K, _UNIT, self._position, self._counts_K, sources[part], before[part])
             self._position, done = self._position + many, done + many
             if self._position == len(self._snapshots) * _SNAPSHOT_TURNS:
                 self._snapshots.append(self._counts_K.copy())
         return sources, before
 
 
-@njit(cache=True)
+@cache
+def _compiled() -> Callable[..., None]:
+    """`_assign`, compiled; numba takes half a second to import, which a run without a mixture does without."""
+    from numba import njit
+
+    compiled: Callable[..., None] = njit(cache=True)(_assign)
+    return compiled
+
+
 def _assign(
     weights_K: Ints, unit: int, position: int, counts_K: Ints, sources_N: Ints, before_N: Ints
 ) -> None:  # pragma: no cover  compiled
