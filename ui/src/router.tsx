@@ -2,6 +2,7 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
 import { ErrorPage, MissingPage } from './pages/errors';
+import { readSearch, type DatasetSearch } from './pages/datasets/tabs';
 import { Gate } from './pages/Gate';
 import { RunsPage } from './pages/runs/RunsPage';
 
@@ -50,7 +51,7 @@ const run = createRoute({
 const launch = createRoute({
   getParentRoute: () => app,
   path: '/launch',
-  validateSearch: (raw: Raw): { preset?: string | undefined; from?: string | undefined } => ({ preset: text(raw['preset']), from: text(raw['from']) }),
+  validateSearch: (raw: Raw): { preset?: string | undefined; from?: string | undefined; draft?: string | undefined } => ({ preset: text(raw['preset']), from: text(raw['from']), draft: text(raw['draft']) }),
   component: lazyRouteComponent(() => import('./pages/launch/LaunchPage'), 'LaunchPage'),
 });
 
@@ -63,15 +64,7 @@ const datasets = createRoute({
 const dataset = createRoute({
   getParentRoute: () => app,
   path: '/datasets/$digest',
-  validateSearch: (
-    raw: Raw,
-  ): { rule?: string | undefined; language?: string | undefined; kept?: true | undefined; q?: string | undefined; sample?: number | undefined } => ({
-    rule: text(raw['rule']),
-    language: text(raw['language']),
-    kept: flag(raw['kept']),
-    q: text(raw['q']),
-    sample: whole(raw['sample']),
-  }),
+  validateSearch: (raw: Raw): DatasetSearch => readSearch(raw),
   component: lazyRouteComponent(() => import('./pages/datasets/DatasetPage'), 'DatasetPage'),
 });
 

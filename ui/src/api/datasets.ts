@@ -1,6 +1,7 @@
 // Questions about datasets and evaluations.
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, dataOf } from './client';
+import type { Sample } from './queries';
 
 export const datasetsQuery = queryOptions({
   queryKey: ['datasets'],
@@ -41,6 +42,15 @@ export const samplesQuery = (digest: string, filter: SampleFilter) =>
         }),
       ),
     getNextPageParam: (page) => page.next_cursor ?? null,
+  });
+
+/** Up to 200 samples at once, for what is picked out of them here. */
+export const sampleSetQuery = (digest: string, filter: SampleFilter) =>
+  queryOptions({
+    queryKey: ['datasets', 'version', digest, 'sample-set', filter],
+    staleTime: Infinity,
+    queryFn: async ({ signal }) =>
+      (await dataOf(api.GET('/api/v1/datasets/versions/{digest}/samples', { params: { path: { digest }, query: { ...filter, limit: 200 } }, signal }))).items as Sample[],
   });
 
 export const evaluationsQuery = (runId?: string) =>

@@ -11,7 +11,7 @@ export type InterventionRecord = Schemas['InterventionRecord'];
 export type FindingRecord = Schemas['FindingRecord'];
 export type DatasetVersion = Schemas['DatasetVersion'];
 /** The generator makes a pair of a required tuple and a list of an answered one: read as a list. */
-export type Sample = Omit<Schemas['Sample'], 'span'> & { span: readonly number[] | null };
+export type Sample = Omit<Schemas['Sample'], 'span' | 'figures'> & { span: readonly number[] | null; figures?: Record<string, number | null> };
 export type EvaluationSummary = Schemas['EvaluationSummary'];
 
 export const keys = {

@@ -524,6 +524,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/versions/{digest}/histograms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dataset Histograms
+         * @description Each figure that a filter measured, by rule and language, with the rule's threshold.
+         */
+        get: operations["get_dataset_histograms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/versions/{digest}/clusters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dataset Clusters
+         * @description The largest clusters of near-duplicates and an even sample of the others.
+         */
+        get: operations["list_dataset_clusters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Datasets
+         * @description Two versions: their specs, documents that one of them alone holds, tokens by language, drops by rule.
+         */
+        get: operations["compare_datasets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{name}/versions": {
         parameters: {
             query?: never;
@@ -539,6 +599,90 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Labels
+         * @description Labels of a dataset version, those that were set last first.
+         */
+        get: operations["list_labels"];
+        put?: never;
+        /**
+         * Put Label
+         * @description Set the label of a document; one that is there already is replaced.
+         */
+        post: operations["put_label"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Summarize Labels
+         * @description How many labels there are, by score.
+         */
+        get: operations["summarize_labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Labels
+         * @description All labels of a dataset version as JSON lines, which a scorer's `labels: {kind: file}` reads.
+         */
+        get: operations["export_labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{dataset}/{document_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Label
+         * @description Take a label back.
+         */
+        delete: operations["delete_label"];
         options?: never;
         head?: never;
         patch?: never;
@@ -731,7 +875,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "dataset" | "checkpoint" | "evaluation" | "release" | "samples" | "telemetry" | "other";
+            kind: "dataset" | "scorer" | "checkpoint" | "evaluation" | "release" | "samples" | "telemetry" | "other";
             /** Name */
             name: string;
             /** Digest */
@@ -1066,6 +1210,46 @@ export interface components {
             num_nonfinite?: number[];
         };
         /**
+         * Cluster
+         * @description Documents that dedup took for copies of one another; at most a few of them.
+         */
+        Cluster: {
+            /** Cluster Id */
+            cluster_id: number;
+            /** Language */
+            language: string;
+            /** Size */
+            size: number;
+            /** Members */
+            members: components["schemas"]["ClusterMember"][];
+        };
+        /**
+         * ClusterMember
+         * @description A document of a cluster of near-duplicates.
+         */
+        ClusterMember: {
+            /** Document Id */
+            document_id: string;
+            /** Source */
+            source: string;
+            /** Url */
+            url: string | null;
+            /** Kept */
+            kept: boolean;
+            /**
+             * Similarity
+             * @description With the kept one: share of equal MinHash values.
+             */
+            similarity: number | null;
+            /** Text */
+            text: string;
+            /**
+             * Truncated
+             * @default false
+             */
+            truncated: boolean;
+        };
+        /**
          * Command
          * @description What a person or the service asks of a running worker.
          */
@@ -1122,6 +1306,28 @@ export interface components {
             created_at: string;
         };
         /**
+         * DatasetComparison
+         * @description Two dataset versions side by side.
+         */
+        DatasetComparison: {
+            left: components["schemas"]["DatasetVersion"];
+            right: components["schemas"]["DatasetVersion"];
+            /** Spec */
+            spec: components["schemas"]["SpecChange"][];
+            /** @description Null where a version has no index of its documents: it was made before there were, or is deleted. */
+            documents: components["schemas"]["DocumentCounts"] | null;
+            /**
+             * Tokens
+             * @description By language.
+             */
+            tokens: {
+                [key: string]: components["schemas"]["Pair"];
+            };
+            /** Rules */
+            rules: components["schemas"]["RulePair"][];
+            examples: components["schemas"]["DocumentExamples"];
+        };
+        /**
          * DatasetVersion
          * @description An immutable version of a dataset.
          */
@@ -1157,6 +1363,36 @@ export interface components {
             lineage: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * DocumentCounts
+         * @description Documents by the versions that hold them.
+         */
+        DocumentCounts: {
+            /** Only Left */
+            only_left: number;
+            /** Only Right */
+            only_right: number;
+            /**
+             * Both
+             * @description In both, with the same text or another.
+             */
+            both: number;
+            /**
+             * Changed
+             * @description Of those in both: with another text.
+             */
+            changed: number;
+        };
+        /**
+         * DocumentExamples
+         * @description A few documents that one version alone holds.
+         */
+        DocumentExamples: {
+            /** Only Left */
+            only_left: components["schemas"]["Sample"][];
+            /** Only Right */
+            only_right: components["schemas"]["Sample"][];
         };
         /**
          * EvaluationSummary
@@ -1267,6 +1503,36 @@ export interface components {
             prefect_api_url: string;
         };
         /**
+         * Histogram
+         * @description How one figure of a filter is spread over the documents that reached its rule.
+         */
+        Histogram: {
+            /**
+             * Rule
+             * @description `<filter kind>.<field of its spec>`.
+             */
+            rule: string;
+            /** Language */
+            language: string;
+            /**
+             * Bound
+             * @description On which side of the threshold documents are dropped: below a `min`, above a `max`.
+             * @enum {string}
+             */
+            bound: "min" | "max";
+            /** Threshold */
+            threshold: number | null;
+            /**
+             * Edges
+             * @description Of the bins, one more than there are; the threshold is one of them, and the outer bins are open.
+             */
+            edges: number[];
+            /** Documents */
+            documents: number[];
+            /** Bytes */
+            bytes: number[];
+        };
+        /**
          * InterventionRecord
          * @description An intervention as it is stored.
          */
@@ -1329,6 +1595,61 @@ export interface components {
             time: string;
         };
         /**
+         * Label
+         * @description How good a person found a document, 0 (worst) to 5.
+         */
+        Label: {
+            /** Dataset */
+            dataset: string;
+            /** Document Id */
+            document_id: string;
+            /** Score */
+            score: number;
+            /**
+             * Author
+             * @description Name of the token that set it last.
+             */
+            author: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was set last.
+             */
+            created_at: string;
+        };
+        /**
+         * LabelRequest
+         * @description How good a document is. A label that is there already is replaced.
+         */
+        LabelRequest: {
+            /**
+             * Dataset
+             * @description Digest of the dataset version.
+             */
+            dataset: string;
+            /** Document Id */
+            document_id: string;
+            /** Score */
+            score: number;
+        };
+        /**
+         * LabelSummary
+         * @description Labels of a dataset version, counted.
+         */
+        LabelSummary: {
+            /** Dataset */
+            dataset: string;
+            /** Num Labels */
+            num_labels: number;
+            /**
+             * Counts
+             * @description By score, `"0"` to `"5"`.
+             */
+            counts: {
+                [key: string]: number;
+            };
+        };
+        /**
          * LaunchRequest
          * @description A run to be made: a spec, or a preset's name with changes laid over it.
          */
@@ -1381,6 +1702,13 @@ export interface components {
              */
             expires_at: string;
         };
+        /** Page[Cluster] */
+        Page_Cluster_: {
+            /** Items */
+            items: components["schemas"]["Cluster"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[DatasetVersion] */
         Page_DatasetVersion_: {
             /** Items */
@@ -1399,6 +1727,13 @@ export interface components {
         Page_EvaluationSummary_: {
             /** Items */
             items: components["schemas"]["EvaluationSummary"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[Label] */
+        Page_Label_: {
+            /** Items */
+            items: components["schemas"]["Label"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -1429,6 +1764,16 @@ export interface components {
             items: components["schemas"]["Worker"][];
             /** Next Cursor */
             next_cursor?: string | null;
+        };
+        /**
+         * Pair
+         * @description A count on both sides.
+         */
+        Pair: {
+            /** Left */
+            left: number;
+            /** Right */
+            right: number;
         };
         /**
          * Part
@@ -1502,6 +1847,18 @@ export interface components {
             commands?: components["schemas"]["Command"][];
         };
         /**
+         * RulePair
+         * @description Documents that a rule dropped.
+         */
+        RulePair: {
+            /** Left */
+            left: number;
+            /** Right */
+            right: number;
+            /** Rule */
+            rule: string;
+        };
+        /**
          * Run
          * @description A run in full.
          */
@@ -1514,7 +1871,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "curation" | "training" | "evaluation" | "release" | "pipeline";
+            kind: "curation" | "quality" | "training" | "evaluation" | "release" | "pipeline";
             state: components["schemas"]["RunState"];
             /**
              * State Reason
@@ -1643,7 +2000,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "curation" | "training" | "evaluation" | "release" | "pipeline";
+            kind: "curation" | "quality" | "training" | "evaluation" | "release" | "pipeline";
             state: components["schemas"]["RunState"];
             /**
              * State Reason
@@ -1733,6 +2090,13 @@ export interface components {
              * @default false
              */
             truncated: boolean;
+            /**
+             * Figures
+             * @description What the filters measured, by rule.
+             */
+            figures?: {
+                [key: string]: number | null;
+            };
         };
         /**
          * SeriesInfo
@@ -1767,6 +2131,18 @@ export interface components {
              * @description For the header `X-CSRF-Token` of a browser's writes; null for callers with a bearer token.
              */
             csrf_token: string | null;
+        };
+        /**
+         * SpecChange
+         * @description A field in which two specs differ; null where one has none.
+         */
+        SpecChange: {
+            /** Pointer */
+            pointer: string;
+            /** Left */
+            left: unknown;
+            /** Right */
+            right: unknown;
         };
         /**
          * TokenCreated
@@ -2127,7 +2503,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Any of these kinds. */
-                kind?: ("curation" | "training" | "evaluation" | "release" | "pipeline")[] | null;
+                kind?: ("curation" | "quality" | "training" | "evaluation" | "release" | "pipeline")[] | null;
                 /** @description Any of these states. */
                 state?: components["schemas"]["RunState"][] | null;
                 /** @description Part of the name. */
@@ -3074,6 +3450,135 @@ export interface operations {
             };
         };
     };
+    get_dataset_histograms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sha256:` and 64 hex digits. */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"][];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dataset_clusters: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description `sha256:` and 64 hex digits. */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Cluster_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_datasets: {
+        parameters: {
+            query: {
+                /** @description Digest of a version. */
+                left: string;
+                /** @description Digest of another one. */
+                right: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetComparison"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_dataset_versions: {
         parameters: {
             query?: {
@@ -3097,6 +3602,214 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_DatasetVersion_"];
                 };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_labels: {
+        parameters: {
+            query: {
+                /** @description Digest of the dataset version. */
+                dataset: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Label_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_label: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Label"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    summarize_labels: {
+        parameters: {
+            query: {
+                /** @description Digest of the dataset version. */
+                dataset: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelSummary"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_labels: {
+        parameters: {
+            query: {
+                /** @description Digest of the dataset version. */
+                dataset: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One label a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_label: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `sha256:` and 64 hex digits. */
+                dataset: string;
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request was refused; the body says why. */
             "4XX": {

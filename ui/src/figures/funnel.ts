@@ -7,8 +7,12 @@ export interface FunnelRule {
 export interface FunnelStage {
   stage: string;
   left: number;
+  /** Of what is left: of raw records until the text is extracted, then of text. */
   bytes: number | null;
+  isText: boolean;
   dropped: number;
+  /** Bytes that the stage took away, cut lines included; null where the stage before counts other bytes. */
+  droppedBytes: number | null;
   rules: FunnelRule[];
 }
 
@@ -23,12 +27,25 @@ export function countOf(value: unknown, language?: string): number {
   return Object.values(counts).reduce<number>((sum, n) => sum + (typeof n === 'number' ? n : 0), 0);
 }
 
+function stagesOf(statistics: unknown): Record<string, unknown>[] {
+  const stages = record(statistics)['funnel'];
+  return Array.isArray(stages) ? stages.map(record) : [];
+}
+
+/** With what each stage took in bytes of text, by the stage before. */
+function withLosses(stages: FunnelStage[]): FunnelStage[] {
+  const extracted = stages.findIndex((stage) => stage.stage === 'extract');
+  return stages.map((stage, i) => {
+    const before = stages[i - 1];
+    const isText = i >= extracted && stage.stage !== 'read';
+    const known = before !== undefined && i > Math.max(extracted, 0) && before.stage !== 'read' && before.bytes !== null && stage.bytes !== null;
+    return { ...stage, isText, droppedBytes: known ? Math.max(0, (before.bytes ?? 0) - (stage.bytes ?? 0)) : null };
+  });
+}
+
 /** Stages in their order, for all languages or one. Drops before the language is known count for all only. */
 export function readFunnel(statistics: unknown, language?: string): FunnelStage[] {
-  const stages = record(statistics)['funnel'];
-  if (!Array.isArray(stages)) return [];
-  return stages.map((item) => {
-    const stage = record(item);
+  const stages = stagesOf(statistics).map((stage): FunnelStage => {
     const rules = Object.entries(record(stage['dropped']))
       .map(([rule, counts]) => ({ rule, dropped: countOf(counts, language) }))
       .filter((rule) => rule.dropped > 0)
@@ -38,9 +55,40 @@ export function readFunnel(statistics: unknown, language?: string): FunnelStage[
       left: countOf(stage['documents'], language),
       bytes: stage['bytes'] === undefined ? null : countOf(stage['bytes'], language),
       dropped: rules.reduce((sum, rule) => sum + rule.dropped, 0),
+      isText: false,
+      droppedBytes: null,
       rules,
     };
   });
+  return withLosses(stages);
+}
+
+/** Stages of one source: what is left is counted, what was dropped follows from the stage before; rules are not counted by source. */
+export function readSourceFunnel(statistics: unknown, source: string): FunnelStage[] {
+  let before: number | null = null;
+  const stages = stagesOf(statistics).map((stage): FunnelStage => {
+    const amount = record(record(stage['sources'])[source]);
+    const left = countOf(amount['documents'] ?? 0);
+    const dropped: number = before === null ? 0 : Math.max(0, before - left);
+    before = left;
+    return { stage: String(stage['stage'] ?? ''), left, bytes: countOf(amount['bytes'] ?? 0), dropped, isText: false, droppedBytes: null, rules: [] };
+  });
+  return withLosses(stages);
+}
+
+/** Sources met in the funnel, the largest at its end first. */
+export function funnelSources(statistics: unknown): { source: string; read: number; kept: number; bytes: number }[] {
+  const stages = stagesOf(statistics);
+  const [first, last] = [record(stages[0]?.['sources']), record(stages.at(-1)?.['sources'])];
+  const names = new Set(stages.flatMap((stage) => Object.keys(record(stage['sources']))));
+  return [...names]
+    .map((source) => ({
+      source,
+      read: countOf(record(first[source])['documents'] ?? 0),
+      kept: countOf(record(last[source])['documents'] ?? 0),
+      bytes: countOf(record(last[source])['bytes'] ?? 0),
+    }))
+    .sort((a, b) => b.kept - a.kept || b.read - a.read);
 }
 
 export interface LanguageShare {

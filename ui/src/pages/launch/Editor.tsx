@@ -74,8 +74,8 @@ function Footer({ problems, general, pending, onShow, onLaunch }: {
 
 export function Editor({ base, union }: { base: Base; union: Schema }) {
   const [view, setView] = useState<View>('form');
-  const [spec, setSpec] = useState(base.spec);
-  const [text, setText] = useState(() => stringify(base.spec));
+  const [spec, setSpec] = useState(base.changed ?? base.spec);
+  const [text, setText] = useState(() => stringify(base.changed ?? base.spec));
   const [unreadable, setUnreadable] = useState<string | null>(null);
   const [focus, setFocus] = useState<string | null>(null);
   const launch = useLaunch(spec);

@@ -5,6 +5,7 @@ import { presetsQuery, runQuery, specSchemaQuery, type Preset } from '../../api/
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
 import { Page } from '../../components/Shell';
 import type { Schema } from '../../figures/schema';
+import { applyDraft, readDraft } from '../../figures/thresholds';
 import { Editor } from './Editor';
 import './launch.css';
 import { PresetPicker } from './PresetPicker';
@@ -13,14 +14,19 @@ export interface Base {
   name: string;
   kind: string;
   spec: Record<string, unknown>;
+  /** The spec with changes that were asked for elsewhere. */
+  changed?: Record<string, unknown>;
 }
 
 /** The preset asked for in the URL, a run to launch again, else the pipeline. */
 function useBase(presets: Preset[] | undefined): { base: Base | null; missing: string | null } {
-  const { preset, from } = useSearch({ from: '/app/launch' });
+  const { preset, from, draft } = useSearch({ from: '/app/launch' });
   const run = useQuery({ ...runQuery(from ?? ''), enabled: from !== undefined });
   if (from !== undefined) {
-    if (run.data) return { base: { name: run.data.name, kind: run.data.kind, spec: run.data.spec }, missing: null };
+    if (run.data) {
+      const { name, kind, spec } = run.data;
+      return { base: { name, kind, spec, ...(draft === undefined ? {} : { changed: applyDraft(spec, readDraft(draft)).spec }) }, missing: null };
+    }
     return { base: null, missing: run.error ? `run ${from}` : null };
   }
   if (!presets) return { base: null, missing: null };

@@ -1,15 +1,19 @@
 // The funnel of a curation run, once its dataset is there.
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
 import { datasetVersionQuery } from '../../api/datasets';
 import type { Run } from '../../api/queries';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
 import { Funnel } from '../../components/Funnel';
 import { isTerminal } from '../../components/state';
 import { readFunnel } from '../../figures/funnel';
+import type { FunnelView } from '../../figures/funnelRows';
+import { ratesOf } from '../../figures/statistics';
 
 export default function FunnelTab({ run }: { run: Run }) {
   const navigate = useNavigate();
+  const [view, setView] = useState<FunnelView>({});
   const artifact = run.artifacts.find((item) => item.kind === 'dataset');
   const digest = artifact?.digest.replace('sha256:', '') ?? '';
   const { data, error, refetch } = useQuery({ ...datasetVersionQuery(digest), enabled: digest !== '' });
@@ -27,8 +31,11 @@ export default function FunnelTab({ run }: { run: Run }) {
     <div className="funnel-layout">
       <Funnel
         statistics={statistics}
+        rates={ratesOf(statistics)}
+        view={view}
+        onView={setView}
         selected={undefined}
-        onSelect={digest ? (rule) => void navigate({ to: '/datasets/$digest', params: { digest }, search: { rule } }) : undefined}
+        onSelect={digest ? (rule) => void navigate({ to: '/datasets/$digest', params: { digest }, search: { tab: 'samples', rule } }) : undefined}
         aside={
           digest && (
             <Link to="/datasets/$digest" params={{ digest }} className="link small">
