@@ -4,6 +4,7 @@ A fifth of the documents, by hash of the text, chooses the ridge's strength and 
 model that has not seen them; the model that is kept is then fitted on all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from workers.specs.curation.quality import QualityTrainingSpec
 Floats = npt.NDArray[np.float64]
 Hashes = npt.NDArray[np.uint64]
 
-STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 DEFAULT_STRENGTH = 3.0
 """Where there are too few documents to choose."""
 VALIDATION_PARTS = 5
@@ -45,7 +46,8 @@ def fit(rows: Rows, labels: Floats, hashes: Hashes, spec: QualityTrainingSpec) -
     held = (hashes >> np.uint64(32)) % np.uint64(VALIDATION_PARTS) == 0
     if held.any() and not held.all():
         candidates = _solve(rows.take(np.flatnonzero(~held)), labels[~held], strengths, spec)
-        raws = np.stack([raw_scores(one, rows.take(np.flatnonzero(held))) for one in candidates])
+        unseen = rows.take(np.flatnonzero(held))
+        raws = np.stack([raw_scores(one, unseen) for one in candidates])
         best = int(((raws - labels[held]) ** 2).mean(1).argmin())
         strength, raw, known = float(strengths[best]), raws[best], labels[held]
     else:
@@ -69,42 +71,34 @@ def scores(model: Model, rows: Rows) -> Floats:
     return np.clip(model.calibration(raw_scores(model, rows)), 0, MAX_SCORE)
 
 
-def _solve(rows: Rows, labels: Floats, strengths: Floats, spec: QualityTrainingSpec) -> list[Model]:
-    """A model for each strength, not calibrated."""
+def _solve(rows: Rows, labels: Floats, strengths: Floats, spec: QualityTrainingSpec) -> Iterator[Model]:
+    """A model for each strength, not calibrated; one at a time, since tables may be large."""
     rare = rarity(rows, 1 << spec.features.num_buckets_log2)
     used = np.flatnonzero(rare)
     mean, spread = rows.shape.mean(0), rows.shape.std(0)
     spread[spread < 1e-9] = np.inf  # a figure that never changes tells nothing
-    design = _design(rows, rare, used, (rows.shape - mean) / spread)
+    design = _design(rows, rare, (rows.shape - mean) / spread)
     sparse_VL, dense_SL = ridge(design, labels, strengths)
-    models = []
     for k in range(len(strengths)):
         table = np.zeros((len(rare), 2), dtype=np.float32)
         table[used, 0], table[used, 1] = rare[used], sparse_VL[:, k]
-        models.append(_uncalibrated(spec, table, mean, dense_SL[:-1, k] / spread, float(dense_SL[-1, k])))
-    return models
+        yield Model(spec.features, table, mean, dense_SL[:-1, k] / spread, float(dense_SL[-1, k]), IDENTITY)
 
 
-def _design(rows: Rows, rare: npt.NDArray[np.float32], used: npt.NDArray[np.int64], shape: Floats) -> Design:
+def _design(rows: Rows, rare: npt.NDArray[np.float32], shape: Floats) -> Design:
     values = np.log1p(rows.counts.astype(np.float64)) * rare[rows.slots]
     lengths = np.sqrt(_sums(rows, values**2))
     of_row = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
     kept = values > 0
     values = values[kept] / lengths[of_row[kept]]
-    columns = np.searchsorted(used, rows.slots[kept]).astype(np.int32)
+    columns = (np.cumsum(rare > 0) - 1)[rows.slots[kept]].astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(np.bincount(of_row[kept], minlength=len(rows)))])
     dense = np.column_stack([shape, np.ones(len(rows))])
     penalized = np.append(np.ones(shape.shape[1]), 0.0)
-    return Design(starts, columns, values.astype(np.float32), len(used), dense, penalized)
+    return Design(starts, columns, values.astype(np.float32), np.count_nonzero(rare), dense, penalized)
 
 
 def _sums(rows: Rows, values: Floats) -> Floats:
     """Sums over each document's entries.  (E,) -> (N,)"""
     of_row = np.repeat(np.arange(len(rows)), np.diff(rows.starts))
-    return np.bincount(of_row, values, minlength=len(rows))
-
-
-def _uncalibrated(
-    spec: QualityTrainingSpec, table: npt.NDArray[np.float32], mean: Floats, weights: Floats, constant: float
-) -> Model:
-    return Model(spec.features, table, mean, weights, constant, IDENTITY)
+    return np.bincount(of_row, values, minlength=len(rows)).astype(np.float64)

@@ -68,7 +68,7 @@ def agreement(weights_BN: Floats, labels_N: Floats, scores_N: Floats) -> Figures
 
 
 def best_cut(labels_N: Floats, scores_N: Floats, threshold: float) -> float | None:
-    """The lowest score to be flagged for the best F1 at finding labels of `threshold` and more. None: there are none."""
+    """The lowest score to flag for the best F1 at finding labels of `threshold` and more. None: there are none."""
     positive = labels_N >= threshold
     if not positive.any():
         return None

@@ -15,7 +15,7 @@ from numba import njit
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-3
 _MAX_STEPS = 200
 
 
@@ -41,10 +41,10 @@ class Design:
         sparse = _transposed_times(self.starts, self.columns, self.values, residual_NL, self.num_columns)
         return sparse, self.dense.T @ residual_NL
 
-    def squares(self) -> tuple[Floats, Floats]:
-        """Sums of squares of the columns: (V,), (S,)."""
-        sparse = np.bincount(self.columns, self.values.astype(np.float64) ** 2, minlength=self.num_columns)
-        return sparse, (self.dense**2).sum(0)
+    def squares(self) -> Floats:
+        """(V,): sums of squares of the sparse columns."""
+        squares = np.bincount(self.columns, self.values.astype(np.float64) ** 2, minlength=self.num_columns)
+        return squares.astype(np.float64)  # whole numbers where there is no entry
 
 
 @njit(cache=True)
@@ -76,41 +76,61 @@ def ridge(design: Design, targets: Floats, strengths: Floats) -> tuple[Floats, F
     """
     if not len(targets) or not np.isfinite(targets).all():
         raise ValueError("a regression needs documents with finite labels")
-    squares_V, squares_S = design.squares()
-    penalty_VL = np.broadcast_to(strengths, (design.num_columns, len(strengths)))
-    penalty_SL = design.penalized[:, None] * strengths
-    # Jacobi: the constant and common words would else dominate the condition number.
-    scale = _stack(1 / (squares_V[:, None] + penalty_VL), 1 / np.maximum(squares_S[:, None] + penalty_SL, 1e-12))
-    penalty = _stack(penalty_VL, penalty_SL)
-    target = _stack(*design.correlate(np.repeat(targets[:, None], len(strengths), axis=1)))
-    weights = _conjugate_gradients(design, penalty, scale, target)
-    return weights[: design.num_columns], weights[design.num_columns :]
+    system = _System(design, strengths)
+    target = system.join(*design.correlate(np.repeat(targets[:, None], len(strengths), axis=1)))
+    return system.part(_conjugate_gradients(system, target))
 
 
-def _conjugate_gradients(design: Design, penalty: Floats, scale: Floats, target: Floats) -> Floats:
-    """Solve (X^T X + penalty) w = target for each column of `target`, preconditioned by `scale`."""
+class _System:
+    """The normal equations (X^T X + penalty) w = target for each strength, sparse and dense part one under another."""
+
+    def __init__(self, design: Design, strengths: Floats) -> None:
+        self.design = design
+        self.penalty = self.join(
+            np.broadcast_to(strengths, (design.num_columns, len(strengths))), design.penalized[:, None] * strengths
+        )
+        # Preconditioner: common words by their diagonal; the dense figures, which depend on one another, by the
+        # inverse of their block. (A column without any value gets 0 either way.)
+        self._scale_VL = 1 / (design.squares()[:, None] + strengths)
+        block = design.dense.T @ design.dense
+        self._inverses_LSS = np.linalg.pinv(
+            np.stack([block + np.diag(design.penalized * strength) for strength in strengths]), hermitian=True
+        )
+
+    def image(self, weights: Floats) -> Floats:
+        """The left side."""
+        return self.join(*self.design.correlate(self.design.predict(*self.part(weights)))) + self.penalty * weights
+
+    def precondition(self, residual: Floats) -> Floats:
+        """Roughly the weights that make this right side."""
+        sparse_VL, dense_SL = self.part(residual)
+        return self.join(self._scale_VL * sparse_VL, np.einsum("lst,tl->sl", self._inverses_LSS, dense_SL))
+
+    def part(self, both: Floats) -> tuple[Floats, Floats]:
+        """(V + S, L) -> (V, L), (S, L)"""
+        return both[: self.design.num_columns], both[self.design.num_columns :]
+
+    @staticmethod
+    def join(sparse_VL: Floats, dense_SL: Floats) -> Floats:
+        """(V, L), (S, L) -> (V + S, L)"""
+        return np.concatenate([sparse_VL, dense_SL])
+
+
+def _conjugate_gradients(system: _System, target: Floats) -> Floats:
     weights, residual = np.zeros_like(target), target.copy()
-    direction = scale * residual
+    direction = system.precondition(residual)
     energy = (residual * direction).sum(0)
     goal = energy * _TOLERANCE**2
     for _ in range(_MAX_STEPS):
         if (energy <= goal).all():
             break
-        image = _stack(*design.correlate(design.predict(*_split(design, direction)))) + penalty * direction
+        image = system.image(direction)
         curvature = (direction * image).sum(0)
         # A column that is solved stands still: its direction is zero.
         step = np.divide(energy, curvature, out=np.zeros_like(energy), where=curvature > 0)
         weights += step * direction
         residual -= step * image
-        scaled = scale * residual
+        scaled = system.precondition(residual)
         before, energy = energy, (residual * scaled).sum(0)
         direction = scaled + np.divide(energy, before, out=np.zeros_like(energy), where=before > 0) * direction
     return weights
-
-
-def _stack(sparse: Floats, dense: Floats) -> Floats:
-    return np.concatenate([sparse, dense])
-
-
-def _split(design: Design, both: Floats) -> tuple[Floats, Floats]:
-    return both[: design.num_columns], both[design.num_columns :]
