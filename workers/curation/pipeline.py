@@ -3,36 +3,43 @@
 The folder that comes out:
     documents.jsonl.zst   kept documents in input order, one JSON object a line: fields of `Document`
     samples.jsonl         kept and dropped documents with the verdict: fields of `app.schemas.Sample`
+    clusters.jsonl        duplicate clusters: the largest, and some of the others, with members side by side
+    histograms.json       each rule's figure over the documents that reached it, its threshold an edge
     rejects.jsonl         records that could not be read: source, reason, detail
     inputs.jsonl          files of the input: path, num_bytes, sha256
-    statistics.json       documents, dropped, rejects, funnel, lineage
-It is the same, byte by byte, for any number of processes.
+    statistics.json       documents, dropped, rejects, funnel, sources, lengths, dedup, lineage
+It is the same, byte by byte, for any number of processes, on any engine, and however often the run was killed: what was
+done stands in the journal, by chunk of the input and by stage, and is not done again.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from workers.curation.dedup import Deduplicator, Verdicts
-from workers.curation.document import Document, RawRecord, Reject
+from workers.curation.chain import Chain
+from workers.curation.chunks import Chunk, Record, Records, count_all, dump_plan, load_plan
+from workers.curation.dedup import Deduplicator, Verdict
+from workers.curation.engine import Engine, build_engine
 from workers.curation.fingerprint import describe_files, documents_fingerprint, package_versions, spec_digest
 from workers.curation.folder import CurationError, StoppedError, whole_folder
-from workers.curation.lines import LineWriter, read_lines, write_json, write_lines
-from workers.curation.processes import Processes
+from workers.curation.journal import Journal, frame_of
+from workers.curation.lines import FrameWriter, write_json, write_lines
+from workers.curation.passes import JournalError, Passes
 from workers.curation.readers import list_files, resolve_input
-from workers.curation.records import Selection, batches, select
-from workers.curation.samples import Sample, Samples, make_sample
-from workers.curation.stages import Outcome, crashed, run_first_pass, run_second_pass, set_up, stage_names
-from workers.curation.statistics import Statistics
+from workers.curation.results import Results
+from workers.curation.signatures import load_signatures
+from workers.curation.stages import Settings, set_up
+from workers.curation.statistics import largest_sources
 from workers.reporter import Reporter
 from workers.specs.curation import CurationSpec
+from workers.storage import file_sha256
 
-_MIN_RECORDS_TO_JUDGE = 50
+JOURNAL = "curation-journal"
 _COMMAND_SECONDS = 1.0
+_PLANS = "plans"
 
 __all__ = ["CurationError", "StoppedError", "curate", "fingerprint"]
 
@@ -43,112 +50,174 @@ def fingerprint(spec: CurationSpec, home: Path) -> str:
     return documents_fingerprint(spec, describe_files(root, list_files(root)))
 
 
-def curate(spec: CurationSpec, *, home: Path, out: Path, reporter: Reporter) -> dict[str, Any]:
+def curate(
+    spec: CurationSpec,
+    *,
+    home: Path,
+    out: Path,
+    reporter: Reporter,
+    journal: Path | None = None,
+    scorers: Mapping[str, Path] | None = None,
+) -> dict[str, Any]:
     """Curate into the folder `out`, which appears only when whole. Returns what statistics.json holds.
 
+    `journal`: where finished work is kept for later attempts and runs, `<home>/curation-journal` when none is given.
+    `scorers`: folders of the quality scorers that the spec names by digest.
+
     Raises InputError when there is no input, CurationError when nothing was kept or too much was unreadable,
-    StoppedError when a command said stop.
+    StoppedError when a command said stop, EngineError or WorkersEndError when the engine cannot do it.
     """
-    root = resolve_input(spec.input, home)
-    files = list_files(root)
-    described = describe_files(root, files)
-    with whole_folder(out) as folder:
-        run = _Run(spec, folder, reporter, select(root, files, spec, reporter))
-        run.work()
-        statistics = run.statistics.as_dict()
-        statistics["lineage"] = {
-            "fingerprint": documents_fingerprint(spec, described),
-            "spec": spec_digest(spec),
-            "input": {"num_files": len(described), "num_bytes": sum(f.num_bytes for f in described)},
-            "versions": package_versions(),
-        }
-        write_lines(folder / "inputs.jsonl", map(asdict, described))
-        write_lines(folder / "samples.jsonl", run.samples)
-        write_json(folder / "statistics.json", statistics)
-    reporter.metrics(run.statistics.num_read, run.statistics.as_metrics())
-    reporter.event("stage", f"{run.statistics.num_kept} of {run.statistics.num_read} documents kept", stage="documents")
+    kept = Journal((journal or home / JOURNAL).absolute())
+    kept.sweep()
+    for is_last in (False, True):
+        run = _Run(spec, home, reporter, kept, dict(scorers or {}))
+        try:
+            statistics = run.write(out)
+            break
+        except JournalError as error:
+            if is_last:
+                raise CurationError(f"{error}: does something else write there? Then start again") from error
+            num_removed = kept.remove_damaged()
+            reporter.log(f"{error}; {num_removed} damaged entries are removed and worked out again", "warning")
+    kept.sweep()
+    num_read, num_kept = run.num_read, sum(statistics["documents"]["kept"].values())
+    reporter.event("stage", f"{num_kept} of {num_read} documents kept", stage="documents")
     return statistics
 
 
 class _Run:
-    """One curation under way: two passes over processes, with dedup between them."""
+    """One curation under way."""
 
-    def __init__(self, spec: CurationSpec, folder: Path, reporter: Reporter, selection: Selection) -> None:
-        self.spec, self.folder, self.reporter, self.selection = spec, folder, reporter, selection
-        self.statistics = Statistics(stage_names(spec))
-        self.samples = Samples(spec.samples_per_rule)
-        self.deduplicator = Deduplicator(spec.dedup)
-        self.rejects: list[Reject] = []
-        self.num_signed = 0
+    def __init__(
+        self, spec: CurationSpec, home: Path, reporter: Reporter, journal: Journal, scorers: dict[str, Path]
+    ) -> None:
+        self.spec, self.home, self.reporter, self.journal, self.scorers = spec, home, reporter, journal, scorers
+        self.root = resolve_input(spec.input, home)
+        self.files = list_files(self.root)
+        self.described = describe_files(self.root, self.files)
+        sizes = [(file.path, file.num_bytes) for file in self.described]
+        self.chain = Chain(spec, tuple(largest_sources(sizes)))
+        self.records = Records(self.root, self.files, [size for _, size in sizes], spec)
+        self.num_read = 0
         self._looked = time.monotonic()
 
-    def work(self) -> None:
-        """All stages."""
-        candidates = self.folder / "candidates.jsonl.zst"
-        pool: Processes[Any, Outcome] = Processes(self.spec.num_processes, set_up, (self.spec.model_dump_json(),))
-        with pool:
-            self._first_pass(pool, candidates)
-            self._check_rejects(at_end=True)
-            self._check_kept(self.num_signed)
-            self._second_pass(pool, candidates)
-        self._check_kept(self.statistics.num_kept)
-        candidates.unlink()
-        write_lines(self.folder / "rejects.jsonl", map(asdict, self.rejects))
+    def write(self, out: Path) -> dict[str, Any]:
+        """Do it all into the folder `out`."""
+        folders = tuple((digest, str(path)) for digest, path in sorted(self.scorers.items()))
+        settings = Settings(
+            self.spec, tuple(self.chain.first), tuple(self.chain.sources), folders, str(self.home.absolute())
+        )
+        with whole_folder(out) as folder, build_engine(self.spec, set_up, (settings,)) as engine:
+            with Results(self.spec, folder) as results:
+                statistics = self._work(engine, folder, results)
+            statistics["lineage"] = {
+                "fingerprint": documents_fingerprint(self.spec, self.described),
+                "spec": spec_digest(self.spec),
+                "input": {"num_files": len(self.described), "num_bytes": sum(f.num_bytes for f in self.described)},
+                "versions": package_versions(),
+            }
+            write_lines(folder / "inputs.jsonl", map(asdict, self.described))
+            write_json(folder / "statistics.json", statistics)
+        self.num_read = results.statistics.num_read
+        self.reporter.metrics(self.num_read, results.statistics.as_metrics())
+        return statistics
 
-    def _first_pass(self, pool: "Processes[RawRecord | Reject, Outcome]", path: Path) -> None:
+    def _work(self, engine: Engine, folder: Path, results: Results) -> dict[str, Any]:
+        where = f"the {len(self.files)} files of {self.root}"
+        passes = Passes(engine, self.journal, self._look_up)
+        dedup = Deduplicator(self.spec.dedup, folder / "dedup")
+        self._first_pass(passes, dedup, results)
+        results.check_rejects(at_end=True)
+        results.check_kept(results.num_signed, where)
+        self._second_pass(engine, passes, dedup, results, folder / "documents.jsonl.zst")
+        results.check_kept(results.statistics.num_kept, where)
+        statistics = results.statistics.as_dict() | {"dedup": dedup.statistics()}
+        dedup.close()
+        self._third_pass(passes, results)
+        return statistics
+
+    def _first_pass(self, passes: Passes, dedup: Deduplicator, results: Results) -> None:
         self.reporter.event("stage", "extract and filter", stage="extract")
-        with LineWriter(path) as writer:
-            for outcomes in pool.map(run_first_pass, batches(self.selection.records()), crashed):
-                for outcome in outcomes:
-                    self._count(outcome)
-                    if outcome.signature is not None:
-                        self.num_signed += 1
-                        self.deduplicator.add(outcome.signature)
-                        writer.write(outcome.line)
-                self._check_rejects()
-                self._look_up()
-                self.reporter.progress("extract", self.statistics.num_read, self.selection.num_wanted, "documents")
+        key = self.chain.plan_key([[file.path, file.num_bytes, file.sha256] for file in self.described])
+        plan = self.journal.get(_PLANS, key)
+        chunks, counts = load_plan(plan) if plan else ([], [])
+        self._spread(counts)
+        if plan:
+            self.records.num_wanted = sum(chunk.num_records for chunk in chunks)
+        source = self._planned(chunks) if plan else self._cut(chunks)
+        for number, (summary, signatures) in enumerate(passes.first(self.chain.first, source, self.records.read)):
+            results.add_first(summary, number)
+            for signature in load_signatures(signatures):
+                dedup.add(signature)
+            num_read = results.statistics.num_read
+            self.reporter.progress("extract", num_read, max(self.records.expected(), num_read + 1), "documents")
+        if not plan:
+            self.journal.put(_PLANS, key, dump_plan(chunks, self.records.counts))
+        num_read, num_chunks = results.statistics.num_read, len(passes.states)
+        self.reporter.progress("extract", num_read, num_read, "documents")
+        self.reporter.event(
+            "stage",
+            f"{passes.num_whole} of {num_chunks} chunks from the journal, and the beginning of {passes.num_part}",
+            stage="journal",
+            chunks=num_chunks,
+            whole=passes.num_whole,
+            part=passes.num_part,
+        )
 
-    def _second_pass(self, pool: "Processes[bytes, Outcome]", path: Path) -> None:
+    def _spread(self, counts: list[int]) -> None:
+        """Which records are read of all, when not all are."""
+        if self.spec.max_documents is None:
+            return
+        if not counts:
+            for done, count in enumerate(count_all(self.files, self.root, self.spec), start=1):
+                counts.append(count)
+                self._look_up()
+                self.reporter.progress("read", done, len(self.files), "files")
+        self.records.spread(counts, self.spec.max_documents)
+
+    def _cut(self, chunks: list[Chunk]) -> Iterator[tuple[Chunk, list[Record]]]:
+        for chunk, records in self.records.cut():
+            chunks.append(chunk)
+            self._look_up()
+            yield chunk, records
+
+    def _planned(self, chunks: list[Chunk]) -> Iterator[tuple[Chunk, None]]:
+        for chunk in chunks:
+            self._look_up()
+            yield chunk, None
+
+    def _second_pass(self, engine: Engine, passes: Passes, dedup: Deduplicator, results: Results, path: Path) -> None:
         self.reporter.event("stage", "deduplicate and clean", stage="dedup")
-        verdicts = self.deduplicator.verdicts()
-        remaining = self._without_duplicates(path, verdicts)
+        lines = dedup.line_index()
+        links = self.chain.second(file_sha256(lines) if lines else "")
+        verdicts = enumerate(dedup.verdicts())
+
+        def take(chunk: int, count: int) -> list[Verdict]:
+            taken = []
+            for ordinal, (position, verdict) in enumerate(islice(verdicts, count)):
+                results.clusters.watch(verdict, position, chunk, ordinal)
+                taken.append(verdict)
+            return taken
+
         done = 0
-        with LineWriter(self.folder / "documents.jsonl.zst") as writer:
-            for outcomes in pool.map(run_second_pass, batches(remaining), crashed):
-                for outcome in outcomes:
-                    self._count(outcome)
-                    if outcome.line:
-                        writer.write(outcome.line)
-                done += len(outcomes)
-                self._look_up()
-                self.reporter.progress("clean", done, verdicts.num_kept, "documents")
+        with FrameWriter(path) as writer:
+            shared = engine.share(lines) if lines else None
+            for number, (summary, documents) in passes.second(links, take, shared):
+                results.add_second(summary, number)
+                writer.write(frame_of(documents))
+                done += summary["pages"]
+                self.reporter.progress("clean", done, results.num_signed, "documents")
 
-    def _without_duplicates(self, path: Path, verdicts: Verdicts) -> Iterator[bytes]:
-        """Lines of the candidates that dedup keeps; the others are counted here."""
-        pairs = zip(verdicts.drops, verdicts.cluster_sizes, strict=True)
-        for number, (line, (drop, size)) in enumerate(zip(read_lines(path), pairs, strict=True), start=1):
-            self.reporter.progress("dedup", number, self.num_signed, "documents")
-            document = Document(**orjson.loads(line))
-            if drop is None:
-                document.metadata["cluster_size"] = size
-                yield orjson.dumps(document)
-            else:
-                self._sample("dedup", make_sample(document, document.text, drop))
+    def _third_pass(self, passes: Passes, results: Results) -> None:
+        pages, ordinals = results.picks.by_chunk(), results.clusters.by_chunk()
+        total = len(pages.keys() | ordinals.keys())
 
-    def _count(self, outcome: Outcome) -> None:
-        for stage, num_bytes in outcome.passed:
-            self.statistics.keep(stage, outcome.language, num_bytes)
-        if outcome.reject:
-            self.rejects.append(outcome.reject)
-            self.statistics.reject(outcome.reject.reason)
-        if outcome.sample:
-            self._sample(outcome.stage, outcome.sample)
+        def told() -> Iterator[Any]:
+            for done, found in enumerate(passes.third(pages, ordinals, self.spec.pii), start=1):
+                self.reporter.progress("samples", done, total, "chunks")
+                yield found
 
-    def _sample(self, stage: str, sample: Sample) -> None:
-        self.samples.add(sample)
-        if sample["rule"]:
-            self.statistics.drop(stage, sample["rule"], sample["language"])
+        results.write_shown(told())
 
     def _look_up(self) -> None:
         """Once a second: has a person asked to stop, or is this attempt over (FencedError)?"""
@@ -159,30 +228,4 @@ class _Run:
         for command in self.reporter.commands():
             self.reporter.ack(command.id)
             if command.kind == "stop":
-                raise StoppedError("stopped by command; nothing was kept")
-
-    def _check_rejects(self, at_end: bool = False) -> None:
-        num_read, num_rejects = self.statistics.num_read, len(self.rejects)
-        if num_rejects <= self.spec.limits.max_reject_share * num_read:
-            return
-        if at_end or num_read >= _MIN_RECORDS_TO_JUDGE:
-            reasons = ", ".join(f"{reason}: {n}" for reason, n in self.statistics.rejects.most_common(3))
-            example = self.rejects[0]
-            raise CurationError(
-                f"{num_rejects} of {num_read} records could not be read ({reasons}), more than "
-                f"limits.max_reject_share = {self.spec.limits.max_reject_share:g} allows; the first is "
-                f"{example.source}: {example.detail or example.reason}. Mend or remove these files, or raise the share"
-            )
-
-    def _check_kept(self, num_left: int) -> None:
-        if num_left:
-            return
-        if not self.statistics.num_read:
-            raise CurationError(
-                f"there is no document in the {len(self.selection.files)} files of {self.selection.root}"
-            )
-        rule, count = self.statistics.worst_rule()
-        raise CurationError(
-            f"none of {self.statistics.num_read} documents was kept; {rule} dropped most of them ({count}): "
-            "loosen or remove that rule, or look whether the input is what you meant"
-        )
+                raise StoppedError("stopped by command; what is done stands in the journal")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.curation.processes import Processes, WorkersEndError
+from workers.curation.engine.local import Processes, WorkersEndError
 
 _settings = [0]
 
@@ -30,6 +30,15 @@ def work(batch: list[int]) -> list[int]:
     return [item + _settings[0] for item in batch]
 
 
+def die_once(batch: list[str]) -> list[str]:
+    """Ends its process when it meets a name that no file has, and makes the file: the second time it works."""
+    for name in batch:
+        if not Path(name).exists():
+            Path(name).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return batch
+
+
 def fail_to_start() -> None:
     os._exit(3)
 
@@ -39,20 +48,31 @@ def batches(*items: list[int]) -> Iterator[list[int]]:
 
 
 def test_results_come_in_order_and_a_crash_costs_one_item() -> None:
-    with Processes[int, int](2, set_offset, (100,)) as pool:
+    with Processes(2, set_offset, (100,)) as pool:
         found = list(
-            pool.map(work, batches([7], [1, 2], [3, -1, 4], [5], [6], *[[i] for i in range(20, 30)]), lambda i: i)
+            pool.map(work, batches([7], [1, 2], [3, -1, 4], [5], [6], *[[i] for i in range(20, 30)]), lambda _: 0)
         )
-    assert found == [[107], [101, 102], [103, -1, 104], [105], [106], *[[i + 100] for i in range(20, 30)]]
+    assert found == [[107], [101, 102], [103, 100, 104], [105], [106], *[[i + 100] for i in range(20, 30)]]
+
+
+def test_a_batch_of_nothing_but_crashes_is_replaced_as_well() -> None:
+    with Processes(1, set_offset, (0,)) as pool:
+        assert list(pool.map(work, batches([-1, -2], [5]), lambda item: 10 - item)) == [[11, 12], [5]]
+
+
+def test_who_was_killed_once_from_outside_is_not_to_blame(tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in "abc"]
+    with Processes(1, set_offset, (0,)) as pool:
+        assert list(pool.map(die_once, [names], lambda name: f"{name} blamed")) == [names]
 
 
 def test_an_error_in_the_work_is_raised_and_ends_the_processes() -> None:
-    with pytest.raises(ValueError, match="thirteen"), Processes[int, int](1, set_offset, (0,)) as pool:
+    with pytest.raises(ValueError, match="thirteen"), Processes(1, set_offset, (0,)) as pool:
         list(pool.map(work, batches([1], [13]), lambda i: i))
 
 
 def test_processes_that_cannot_start_are_an_error_not_a_loop() -> None:
-    with pytest.raises(WorkersEndError, match="ended"), Processes[int, int](1, fail_to_start, ()) as pool:
+    with pytest.raises(WorkersEndError, match="end before they begin"), Processes(1, fail_to_start, ()) as pool:
         list(pool.map(work, batches([1], [2], [3], [4], [5], [6]), lambda i: i))
 
 
@@ -60,7 +80,7 @@ PARENT = """
 import sys, time, os
 sys.path.insert(0, sys.argv[1])
 import test_curation_processes as t
-from workers.curation.processes import Processes
+from workers.curation.engine.local import Processes
 
 def main():
     pool = Processes(1, t.set_offset, (0,))

@@ -1,0 +1,143 @@
+"""Worker processes of this machine.
+
+Children are spawned, not forked (threads and fork don't mix), and die with their parent: the kernel signals them when
+the *thread* that started the pool ends, so that thread must stay until the pool is closed.
+"""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from workers.curation.engine._ordered import LostError, OrderedMap, WorkersEndError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PR_SET_PDEATHSIG = 1
+_START_SECONDS = 300.0
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(slots=True, frozen=True)
+class LocalFile:
+    """A file where it lies."""
+
+    name: Path
+
+    def path(self) -> Path:
+        """The file itself."""
+        return self.name
+
+
+class Processes:
+    """A pool whose processes each run `initializer(*arguments)` once. Use it as a context manager."""
+
+    def __init__(self, num_processes: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self._pool = _Pool(num_processes or num_cores(), initializer, arguments)
+
+    def map(
+        self, function: Callable[[list[T]], R], batches: Iterable[list[T]], on_crash: Callable[[T], T]
+    ) -> Iterator[R]:
+        """See `workers.curation.engine.Engine.map`."""
+        return OrderedMap(self._pool).map(function, batches, on_crash)
+
+    def share(self, path: Path) -> "LocalFile":
+        """See `workers.curation.engine.Engine.share`."""
+        return LocalFile(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.close(at_once=error is not None)
+
+
+class _Pool:
+    def __init__(self, num_processes: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        self.num_processes = num_processes
+        self.num_underway = 2 * num_processes
+        self._start = (initializer, arguments)
+        self._proven = False
+        self._executor = self._new_executor()
+
+    def submit(self, function: Callable[[list[Any]], Any], batch: list[Any]) -> "Future[Any]":
+        try:
+            return self._executor.submit(function, batch)
+        except BrokenProcessPool as error:
+            lost: Future[Any] = Future()
+            lost.set_exception(error)
+            return lost
+
+    def result(self, handle: "Future[Any]", timeout_seconds: float) -> Any:
+        try:
+            found = handle.result(timeout_seconds)
+        except (BrokenProcessPool, TimeoutError) as error:
+            if isinstance(error, TimeoutError) and handle.done():
+                raise  # the function's own
+            raise LostError from None
+        self._proven = True
+        return found
+
+    def replace(self) -> None:
+        self._kill()
+        self._executor = self._new_executor()
+        if self._proven:
+            return
+        try:
+            self._executor.submit(_ping).result(_START_SECONDS)
+        except (BrokenProcessPool, TimeoutError):
+            raise WorkersEndError(
+                "worker processes end before they begin: look above for their error; if there is none, the machine "
+                "may be out of memory: lower num_processes"
+            ) from None
+
+    def is_lost(self, handle: "Future[Any]") -> bool:
+        return not handle.done() or handle.cancelled() or isinstance(handle.exception(), BrokenProcessPool)
+
+    def close(self, at_once: bool) -> None:
+        if at_once:
+            self._kill()
+        else:
+            self._executor.shutdown(wait=True)
+
+    def _new_executor(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self.num_processes,
+            mp_context=get_context("spawn"),
+            initializer=_begin,
+            initargs=(os.getpid(), *self._start),
+        )
+
+    def _kill(self) -> None:
+        # ProcessPoolExecutor.kill_workers() exists from Python 3.14 on only.
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _ping() -> None:
+    """A sign of life."""
+
+
+def _begin(parent: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    """First thing in a child: end with the parent, leave Ctrl-C to it, then set up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the signal was armed
+        os._exit(1)
+    initializer(*arguments)

@@ -1,0 +1,82 @@
+"""Digests of the code behind a stage, and of the files that its settings name."""
+
+import ast
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from workers.storage import file_sha256
+
+_ROOT = "workers"
+_BY_VALUE = "workers.specs"
+"""Settings are part of a stage's key by their values, so their module is not."""
+
+
+@cache
+def code_digest(*modules: str) -> str:
+    """SHA-256 (hex) of these modules' sources and of all of `workers` that they import, however indirectly.
+
+    A version number to be raised by hand would be forgotten one day.
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted(_closure(modules).items()):
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name.startswith(_BY_VALUE):
+            continue
+        spec = find_spec(name)
+        if spec is None or not spec.origin:
+            continue
+        found[name] = Path(spec.origin)
+        waiting.extend(_imports(found[name]))
+    return found
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules of `workers` that a source file names in its imports; of `from a import b` both a and a.b, if it is."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names if alias.name.startswith(f"{_ROOT}."))
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{_ROOT}."):
+            names.add(node.module)
+            names.update(name for alias in node.names if _is_module(name := f"{node.module}.{alias.name}"))
+    return names
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is no package
+        return False
+
+
+def named_files(settings: dict[str, Any]) -> list[str]:
+    """Paths in the fields called `*files` of a filter's settings, and its `scorer` where that is a path."""
+    names: list[str] = []
+    for field, value in settings.items():
+        if field.endswith("files") and value:
+            names.extend(value.values() if isinstance(value, dict) else value)
+        elif field == "scorer" and not str(value).startswith("sha256:"):
+            names.append(str(value))
+    return names
+
+
+def content_digests(paths: list[Path]) -> dict[str, str]:
+    """SHA-256 (hex) of files and of the files in folders; of a missing one, empty: its reader will say what to do."""
+    found = {}
+    for path in sorted(paths):
+        if path.is_dir():
+            found |= content_digests([inner for inner in path.rglob("*") if inner.is_file()])
+        else:
+            found[str(path)] = file_sha256(path) if path.is_file() else ""
+    return found
