@@ -20,6 +20,7 @@ from workers.curation.heldout import MAX_COVERED, NGRAM
 from workers.curation.lines import read_lines, write_json, write_lines
 from workers.curation.plan import Item, Plan, training_rows
 from workers.data.documents import DocumentWriter
+from workers.data.fertility import measure_fertility
 from workers.data.shards import NO_BUCKET, Origin, ShardWriter, Split, token_dtype
 from workers.data.tokenizer import Tokenizer, train_tokenizer
 from workers.reporter import Reporter
@@ -56,6 +57,8 @@ def pack(
             shutil.copyfile(tokenizer, target)
         info = _write_all(spec, plan, Tokenizer.load(target), folder, reporter)
         write_lines(folder / "heldout.jsonl", _heldout_lines(plan))
+        heldout = ((line["language"], line["text"]) for line in _heldout_lines(plan))
+        info["heldout_fertility"] = measure_fertility(Tokenizer.load(target), heldout)
         plan.remove_lines()
         info |= _provenance(spec, orjson.loads((documents / "statistics.json").read_bytes()))
         for name in (*_COPIED, *(name for name in _COPIED_IF_THERE if (documents / name).is_file())):
@@ -68,7 +71,7 @@ def pack(
 
 def _train(spec: CurationSpec, plan: Plan, reporter: Reporter) -> Tokenizer:
     reporter.event("stage", f"train a tokenizer of {spec.tokenizer.vocab_size} tokens", stage="tokenizer")
-    chosen = training_rows(plan, spec.tokenizer.max_bytes_per_language)
+    chosen = training_rows(plan, spec.tokenizer.max_bytes_per_language, spec.tokenizer.language_weights)
 
     def texts() -> Iterator[str]:
         for done, text in enumerate(plan.texts(chosen), start=1):

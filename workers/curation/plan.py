@@ -4,7 +4,7 @@ Memory holds some 60 bytes a document; the documents lie in a file beside, in th
 """
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import orjson
 
 from workers.curation.heldout import choose_heldout, id_hash
+from workers.data.balance import byte_budgets
 from workers.data.shards import Split
 
 _MAX_SOURCES = 10_000
@@ -154,20 +155,17 @@ def _note(table: _Table, document: dict[str, Any], span: tuple[int, int], langua
         table.copy_numbers.append(number)
 
 
-def training_rows(plan: Plan, max_bytes_per_language: int) -> list[int]:
-    """Training documents for the tokenizer, about equally many bytes a language, in packing order.
-
-    The smallest language sets the measure, but one with less than a tenth of the largest does not: it gives all it has.
-    """
+def training_rows(plan: Plan, max_bytes_per_language: int, weights: Mapping[str, float] | None = None) -> list[int]:
+    """Training documents for the tokenizer, in packing order: of each language about the bytes of its budget."""
     train = plan.order()
     train = train[~plan.heldout[train]]
     languages, num_bytes = plan.languages[train], plan.text_bytes[train].astype(np.int64)
     present = np.unique(languages)
-    sizes = [int(num_bytes[languages == language].sum()) for language in present]
-    budget = min(max_bytes_per_language, max(min(sizes), max(sizes) // 10))
+    sizes = {plan.language_names[i]: int(num_bytes[languages == i].sum()) for i in present}
+    budgets = byte_budgets(sizes, max_bytes_per_language, weights)
     chosen = np.zeros(len(train), dtype=np.bool_)
     for language in present:
         of_it = languages == language
         before = np.cumsum(num_bytes[of_it]) - num_bytes[of_it]
-        chosen[of_it] = before < budget
+        chosen[of_it] = before < budgets[plan.language_names[language]]
     return [int(row) for row in train[chosen]]

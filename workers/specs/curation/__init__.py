@@ -1,6 +1,6 @@
 """Curation: raw documents -> a clean, deduplicated, tokenized, versioned dataset."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -43,12 +43,15 @@ class Pii(Spec):
 
 
 class TokenizerTraining(Spec):
-    """Byte-level BPE, trained on the kept documents with equal bytes a language."""
+    """Byte-level BPE, trained on the kept documents, balanced over languages."""
 
     dataset: Digest | None = None
     """Take the tokenizer of this dataset version instead of training one: mixtures need a common one."""
     vocab_size: int = Field(8192, ge=300, le=262_144)
     max_bytes_per_language: int = Field(8_000_000, ge=1000)
+    """Bytes it is trained on for a language of weight 1."""
+    language_weights: dict[Language, Annotated[float, Field(ge=0, le=1000)]] = Field(default_factory=dict)
+    """Bytes of a language relative to the others; 1 where none is given, so that all are equal; 0: none of it."""
 
 
 class Limits(Spec):
