@@ -21,7 +21,7 @@ MAX_CHUNKS = 300_000
 MAX_CHARS = 8_000_000
 """Distinct chunks, and characters in them, that a lexicon holds: about 100 MB."""
 # spaCy's time grows with the square of a chunk's length: 10,000 brackets take it 12 s.
-_MAX_CHUNK_CHARS = 1000
+_MAX_CHUNK_CHARS = 5000
 _MAX_SYMBOL_CHARS = 300
 
 ALPHABETIC, SYMBOL, END, PUNCT = 1, 2, 4, 8
@@ -129,19 +129,13 @@ class Lexicon:
             return np.fromiter(map(known.__getitem__, chunks), np.int32, len(chunks))
 
     def _learn(self, chunks: list[str]) -> None:
-        pieces = [piece for chunk in chunks for piece in _cut(chunk)]
-        split = self.rules.split_chunks(pieces)
-        several = [i for i, words in enumerate(split) if len(words) > 1 and pieces[i] not in self.rules.exceptions]
-        plain = dict(zip(several, self.rules.split_plain([pieces[i] for i in several]), strict=True))
-        position = 0
         for chunk in chunks:
-            num_pieces = len(_cut(chunk))
             shaky = False
-            for i in range(position, position + num_pieces):
-                shaky = shaky or (i in plain and plain[i] != split[i])
-                for word in split[i]:
+            for piece in _cut(chunk):
+                words, put_together = self.rules.split_chunk(piece)
+                shaky = shaky or put_together
+                for word in words:
                     self._chunk_words.append(self.number(word))
-            position += num_pieces
             self._chunks[chunk] = len(self._chunks)
             self._num_chars += len(chunk)
             self._starts.append(len(self._chunk_words))
@@ -149,9 +143,8 @@ class Lexicon:
 
     def _can_join(self, left: str, right: str) -> bool:
         """Can an exception reach from the end of one chunk into the next?"""
-        ends = {words[-1] for words in (*self.rules.split_chunks([left]), *self.rules.split_plain([left])) if words}
-        begins = {words[0] for words in (*self.rules.split_chunks([right]), *self.rules.split_plain([right])) if words}
-        return any((end, begin) in self.rules.phrase_pairs for end in ends for begin in begins)
+        ends, begins = self.rules.strip(left), self.rules.strip(right)
+        return bool(ends and begins) and self.rules.can_join(ends[-1], begins[0])
 
 
 def _cut(chunk: str) -> list[str]:

@@ -1,15 +1,18 @@
-"""spaCy's word rules for a language: its blank tokenizer, without a model and without torch. https://spacy.io/api/tokenizer
+"""spaCy's word rules for a language, run here: its regular expressions and exceptions, without its documents.
 
-They are what datatrove 0.10.1 splits words by in en, fr, es, de, it and pt; every other language gets spaCy's rules for
-any language ("xx").
+datatrove 0.10.1 splits words in en, fr, es, de, it and pt by spaCy's blank tokenizers (https://spacy.io/api/tokenizer);
+other languages get the rules for any language ("xx"). spaCy's own run costs 30 to 90 us a word that it has not seen.
 """
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
+
+from workers.curation.phrases import Phrases
 
 _CLASSES = {
     "en": "English",
@@ -23,70 +26,120 @@ _CLASSES = {
 LANGUAGES = frozenset(_CLASSES)
 # In a memory zone spaCy breaks on this word, the name of its first attribute; datatrove takes it out.
 _BREAKING = "IS_ALPHA"
+# No rule of any language above cuts a run of these letters.
+_PLAIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿĀ-ɏ]+")
+_PIECES = re.compile(r"\S+|\s+")
+
+Match = Callable[[str], "re.Match[str] | None"]
 
 
 @cache
 def word_rules(language: str) -> "WordRules":
     """The rules of a language, loaded once a process (0.9 s for the first, 3 s more for French)."""
-    return WordRules(language)
+    return WordRules(language if language in _CLASSES else "xx")
 
 
 class WordRules:
-    """Splits text like spaCy, and tells where the split of a chunk (no blank inside) hangs on its neighbours."""
+    """Splits text like spaCy: affixes off each chunk (what blanks part), infixes, then exceptions among the words."""
 
     def __init__(self, language: str) -> None:
-        self.language = language if language in _CLASSES else "xx"
         with _no_torch():
-            module = import_module(f"spacy.lang.{self.language}")
-            self._full: Any = getattr(module, _CLASSES[self.language])().tokenizer
-            tokenizer = import_module("spacy.tokenizer").Tokenizer
-        full = self._full
-        self._plain: Any = tokenizer(
-            full.vocab,
-            prefix_search=full.prefix_search,
-            suffix_search=full.suffix_search,
-            infix_finditer=full.infix_finditer,
-            token_match=full.token_match,
-            url_match=full.url_match,
-        )
-        self.exceptions = frozenset(full.rules)
-        self.spaced_exceptions = tuple(rule for rule in full.rules if len(rule.split()) > 1)
+            module = import_module(f"spacy.lang.{language}")
+            tokenizer: Any = getattr(module, _CLASSES[language])().tokenizer
+            orth = import_module("spacy.symbols").ORTH
+        self._prefix: Match = tokenizer.prefix_search
+        self._suffix: Match = tokenizer.suffix_search
+        self._infixes: Callable[[str], Iterator[re.Match[str]]] = tokenizer.infix_finditer
+        self._url: Match = tokenizer.url_match
+        self._whole: Match = tokenizer.token_match or (lambda _: None)
+        self.exceptions = {text: [token[orth] for token in tokens] for text, tokens in tokenizer.rules.items()}
+        self.spaced_exceptions = tuple(text for text in self.exceptions if len(text.split()) > 1)
         """Exceptions that hold a blank, such as Spanish `EE. UU.`: there a word spans two chunks."""
-        # spaCy looks for an exception among the split tokens too, over blanks; these pairs can stand at such a blank.
-        phrases = self.split_plain([rule for rule in full.rules if not rule.isspace() and len(rule.split()) == 1])
-        self.phrase_pairs = frozenset(pair for words in phrases for pair in zip(words, words[1:], strict=False))
+        self._phrases = self._find_phrases()
 
-    def split_chunks(self, chunks: list[str]) -> list[list[str]]:
-        """Words of each chunk, as if it stood alone. Chunks must hold no blank."""
-        if not any(_BREAKING in chunk for chunk in chunks):
-            return _split(self._full, chunks)
-        chunks = [chunk.replace(_BREAKING, "") for chunk in chunks]
-        words = iter(_split(self._full, [chunk for chunk in chunks if chunk]))
-        return [next(words) if chunk else [] for chunk in chunks]
+    def _find_phrases(self) -> Phrases:
+        """Exceptions as the words that they fall into without being exceptions; spaCy looks for those that do."""
+        cut = [text for text in self.exceptions if self._prefix(text) or self._suffix(text) or self._is_infixed(text)]
+        texts = [text for text in {*cut, *self.spaced_exceptions} if not text.isspace()]
+        return Phrases({text: [w for chunk in text.split() for w in self._strip(chunk, {})] for text in texts})
 
-    def split_plain(self, chunks: list[str]) -> list[list[str]]:
-        """The same without the language's exceptions."""
-        return _split(self._plain, chunks)
+    def _is_infixed(self, text: str) -> bool:
+        return next(iter(self._infixes(text)), None) is not None
+
+    def split_chunk(self, chunk: str) -> tuple[list[str], bool]:
+        """Words of a chunk that stands alone, and whether an exception was put together from parts of it.
+
+        Only then may its neighbours change its words, where a longer exception reaches over the blank.
+        """
+        if _PLAIN.fullmatch(chunk):
+            return self.exceptions.get(chunk) or [chunk], False
+        stripped = self.strip(chunk)
+        words = self._phrases.replace(stripped, [False] * len(stripped), self.exceptions)
+        return words, words != stripped
+
+    def strip(self, chunk: str) -> list[str]:
+        """Words of a chunk before exceptions are looked for among them."""
+        return self._strip(chunk.replace(_BREAKING, ""), self.exceptions)
+
+    def can_join(self, left: str, right: str) -> bool:
+        """Can an exception reach over a blank between these two words?"""
+        return self._phrases.holds_pair(left, right)
 
     def split_text(self, text: str) -> list[str]:
-        """Words of a whole text, blanks left out."""
-        with self._full.vocab.memory_zone():
-            return [token.text for token in self._full(text.replace(_BREAKING, "")) if not token.text.isspace()]
+        """Words of a whole text, exceptions that reach over blanks included; blanks left out."""
+        words: list[str] = []
+        spaced: list[bool] = []
+        for piece in _PIECES.findall(text):
+            if piece == " " and words:
+                spaced[-1] = True
+                continue
+            found = [piece] if piece.isspace() else self.strip(piece)
+            words += found
+            spaced += [False] * len(found)
+        return [word for word in self._phrases.replace(words, spaced, self.exceptions) if not word.isspace()]
 
-
-def _split(tokenizer: Any, chunks: list[str]) -> list[list[str]]:
-    if not chunks:
-        return []
-    # A line break is a token of its own that no exception reaches across.
-    words: list[list[str]] = [[]]
-    with tokenizer.vocab.memory_zone():  # else the vocabulary grows with the corpus
-        for token in tokenizer("\n".join(chunks)):
-            text = token.text
-            if text == "\n":
-                words.append([])
+    def _strip(self, chunk: str, exceptions: dict[str, list[str]]) -> list[str]:
+        prefixes: list[str] = []
+        suffixes: list[str] = []
+        size = 0
+        while chunk and len(chunk) != size and chunk not in exceptions and not self._whole(chunk):
+            size = len(chunk)
+            match = self._prefix(chunk)
+            prefix = match.end() - match.start() if match else 0
+            if prefix and chunk[prefix:] in exceptions:
+                prefixes.append(chunk[:prefix])
+                chunk = chunk[prefix:]
+                break
+            match = self._suffix(chunk[prefix:])
+            suffix = match.end() - match.start() if match else 0
+            if suffix and chunk[:-suffix] in exceptions:
+                suffixes.append(chunk[-suffix:])
+                chunk = chunk[:-suffix]
+                break
+            if prefix:
+                prefixes.append(chunk[:prefix])
+            if suffix and prefix + suffix <= size:
+                suffixes.append(chunk[-suffix:])
+                chunk = chunk[prefix:-suffix]
             else:
-                words[-1].append(text)
-    return words
+                chunk = chunk[prefix:]
+        return [*prefixes, *self._split_inner(chunk, exceptions), *reversed(suffixes)]
+
+    def _split_inner(self, chunk: str, exceptions: dict[str, list[str]]) -> list[str]:
+        if not chunk:
+            return []
+        if chunk in exceptions:
+            return exceptions[chunk]
+        if self._whole(chunk) or self._url(chunk):
+            return [chunk]
+        words: list[str] = []
+        start = 0
+        for match in self._infixes(chunk):
+            if match.start() == 0:
+                continue
+            words += [part for part in (chunk[start : match.start()], match[0]) if part]
+            start = match.end()
+        return [*words, chunk[start:]] if start < len(chunk) else words
 
 
 @contextmanager
