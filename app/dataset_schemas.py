@@ -123,7 +123,7 @@ class Collected(Schema):
     young: int
     """Blobs that no artifact names, but which are too young, or were stored while a run that still runs was running."""
     garbage: int
-    """Blobs that no artifact names."""
+    """Blobs that no artifact names, old enough to go."""
     garbage_bytes: int
     deleted: int
     deleted_bytes: int

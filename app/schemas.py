@@ -184,6 +184,8 @@ class DatasetVersion(Schema):
     """`documents`, `tokens`, `funnel`, ... as curation wrote them into dataset.json."""
     files: list[dict[str, Any]]
     lineage: dict[str, Any]
+    deleted_at: datetime | None = None
+    """Its files are gone since then; its figures and lineage stay."""
 
 
 class Sample(Schema):

@@ -7,6 +7,7 @@ its digest fixes every byte and files shared by two artifacts are stored once.
 import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,6 +21,7 @@ from workers.specs.events import Artifact, File
 Kind = Literal["dataset", "scorer", "checkpoint", "evaluation", "release", "samples", "telemetry", "other"]
 _CHUNK = 1 << 20
 _TRIES = 5
+_YOUNG_SECONDS = 600.0
 
 
 class Storage(Protocol):
@@ -82,8 +84,17 @@ class S3Storage:
         return True
 
     def put(self, sha256: str, path: Path) -> None:
-        if not self.has(sha256):
-            self.client.upload_file(str(path), self.bucket, self._key(sha256))
+        key = self._key(sha256)
+        try:
+            stored = self.client.head_object(Bucket=self.bucket, Key=key)["LastModified"].timestamp()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+                raise
+            self.client.upload_file(str(path), self.bucket, key)
+            return
+        if time.time() - stored > _YOUNG_SECONDS:  # a young object is out of reach of garbage collection
+            source = {"Bucket": self.bucket, "Key": key}
+            self.client.copy(source, self.bucket, key, ExtraArgs={"MetadataDirective": "REPLACE"})
 
     def get(self, sha256: str, path: Path) -> None:
         if not self.has(sha256):
@@ -111,11 +122,19 @@ class ServiceStorage:
         return True
 
     def put(self, sha256: str, path: Path) -> None:
-        if self.has(sha256):
+        if self._touch(sha256):
             return
         with path.open("rb") as file:
             content = iter(lambda: file.read(_CHUNK), b"")
             self.client.put(f"/api/v1/blobs/{sha256}", content=content).raise_for_status()
+
+    def _touch(self, sha256: str) -> bool:
+        """Is it there? Then it stays: garbage collection leaves young blobs alone."""
+        response = self.client.post(f"/api/v1/blobs/{sha256}/touch")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return False
+        response.raise_for_status()
+        return True
 
     def get(self, sha256: str, path: Path) -> None:
         with self.client.stream("GET", f"/api/v1/blobs/{sha256}") as response:

@@ -4,13 +4,14 @@ from app.models.access import IdempotencyKey, LoginCode, Session, Token
 from app.models.base import Base, new_id
 from app.models.metrics import IngestBatch, Metric, MetricRollup, Series
 from app.models.operation import Lease, OutboxEntry, Worker
-from app.models.results import DatasetVersion, Evaluation, EvaluationItem, Label
+from app.models.results import CollectedBlob, DatasetVersion, Evaluation, EvaluationItem, Label
 from app.models.runs import Artifact, Attempt, Command, Event, Finding, Intervention, Run
 
 __all__ = [
     "Artifact",
     "Attempt",
     "Base",
+    "CollectedBlob",
     "Command",
     "DatasetVersion",
     "Evaluation",

@@ -1,5 +1,7 @@
 """What runs leave behind, and what people say of it: dataset versions, evaluations, labels."""
 
+from datetime import datetime
+
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,6 +27,19 @@ class DatasetVersion(Base):
     statistics: Mapped[Json]
     files: Mapped[JsonList]
     lineage: Mapped[Json]
+    deleted_at: Mapped[datetime | None]
+    """Its blobs may be collected since then; what it was and was made from stays."""
+    deleted_by: Mapped[str | None]
+
+
+class CollectedBlob(Base):
+    """A blob that garbage collection is about to delete, or has deleted: the row comes first, the blob after."""
+
+    __tablename__ = "collected_blobs"
+
+    sha256: Mapped[TextKey]
+    collected_at: Mapped[Created]
+    deleted_at: Mapped[datetime | None]
 
 
 class Evaluation(Base):

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from app.dataset_schemas import Collected, CollectRequest
 from app.routes.deps import DatabaseOf, StoreOf, require
-from app.services import artifacts
+from app.services import artifacts, collection
 from app.services.blobs import BlobMismatchError, StorageFullError, StorageUnavailableError
 
 router = APIRouter(tags=["blobs"])
@@ -48,10 +49,12 @@ async def get_blob(sha256: Sha256, store: StoreOf) -> StreamingResponse:
     dependencies=[Depends(require("worker"))],
     openapi_extra={"requestBody": {"content": {_BINARY: {}}, "required": True}},
 )
-async def put_blob(sha256: Sha256, request: Request, store: StoreOf) -> None:
+async def put_blob(sha256: Sha256, request: Request, store: StoreOf, database: DatabaseOf) -> None:
     """Store a blob. It appears once its content was verified; repeating it is harmless."""
     try:
         await store.write(sha256, _body(request))
+        if not await collection.stored(database, store, sha256):
+            raise HTTPException(503, "Garbage collection was faster. Send it again.", {"Retry-After": "1"})
     except BlobMismatchError as error:
         raise HTTPException(422, f"Not stored: {error}. Send it again.") from error
     except StorageFullError as error:
@@ -60,6 +63,31 @@ async def put_blob(sha256: Sha256, request: Request, store: StoreOf) -> None:
         raise HTTPException(503, str(error), {"Retry-After": "5"}) from error
     except ClientDisconnect as error:
         raise HTTPException(400, "The connection ended before the whole blob was here.") from error
+
+
+@router.post(
+    "/api/v1/blobs/{sha256}/touch",
+    operation_id="touch_blob",
+    status_code=204,
+    dependencies=[Depends(require("worker"))],
+)
+async def touch_blob(sha256: Sha256, store: StoreOf, database: DatabaseOf) -> None:
+    """The blob is about to become part of an artifact: it counts as stored just now. 404 when it is not there."""
+    try:
+        there = await store.touch(sha256) and await collection.stored(database, store, sha256)
+    except StorageUnavailableError as error:
+        raise HTTPException(503, str(error), {"Retry-After": "5"}) from error
+    if not there:
+        raise HTTPException(404, f"Blob {sha256} is not in the store.")
+
+
+@router.post("/api/v1/gc", operation_id="collect_garbage", dependencies=[Depends(require("admin"))])
+async def collect_garbage(body: CollectRequest, store: StoreOf, database: DatabaseOf) -> Collected:
+    """One step of deleting blobs that no artifact names; without `apply` it only counts. Go on with `next_cursor`."""
+    try:
+        return await collection.collect(database, store, body)
+    except StorageUnavailableError as error:
+        raise HTTPException(503, str(error), {"Retry-After": "5"}) from error
 
 
 @router.get(

@@ -12,7 +12,8 @@ from app.queries import runs
 from app.routes.blobs import DigestPath
 from app.routes.deps import DatabaseOf, SessionOf, require
 from app.schemas import DatasetVersion, Page, Sample
-from app.services import cursors
+from app.services import collection, cursors
+from app.services.auth import Principal
 from app.services.comparison import Comparer
 from app.services.datasets import SampleFilter, SampleReader, read_clusters, read_histograms
 from app.services.problems import not_found
@@ -35,6 +36,18 @@ async def list_datasets(session: SessionOf, cursor: Cursor = None, limit: Limit 
 async def get_dataset_version(digest: DigestPath, session: SessionOf) -> DatasetVersion:
     """One version."""
     return DatasetVersion.model_validate(await _version(session, digest))
+
+
+@router.delete("/versions/{digest}", operation_id="delete_dataset_version", status_code=204)
+async def delete_dataset_version(
+    digest: DigestPath,
+    session: SessionOf,
+    principal: Annotated[Principal, Depends(require("admin"))],
+    confirm: Annotated[str, Query(max_length=400, description="NAME@VERSION of this version.")] = "",
+    force: Annotated[bool, Query(description="Though a run that has not ended uses it.")] = False,
+) -> None:
+    """Delete a version. Its figures and lineage stay; its files go with the next garbage collection."""
+    await collection.delete_version(session, await _version(session, digest), confirm, force, principal.name)
 
 
 @router.get("/versions/{digest}/funnel", operation_id="get_dataset_funnel")

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from app.db import without_nul
-from app.routes.deps import SessionOf, require
+from app.routes.deps import SessionOf, StoreOf, require
 from app.services import ingest
 from workers.specs.events import Batch, EvaluationItems, Reply
 
@@ -23,13 +23,13 @@ def _body(model: type[BaseModel]) -> dict[str, Any]:
 
 
 @router.post("", operation_id="ingest_batch", summary="Report a batch", openapi_extra=_body(Batch))
-async def ingest_batch(run_id: str, request: Request, session: SessionOf) -> Reply:
+async def ingest_batch(run_id: str, request: Request, session: SessionOf, store: StoreOf) -> Reply:
     """Metrics, events, findings, artifacts and the state; the answer brings the commands that wait.
 
     409 for an attempt that is over or a run that has ended: the worker must stop. A repeat of (attempt, source, seq)
     has no effect and is answered with `accepted` false.
     """
-    return await ingest.ingest(session, run_id, await _read(request, Batch))
+    return await ingest.ingest(session, run_id, await _read(request, Batch), store)
 
 
 @router.post(

@@ -7,12 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Run
 from app.queries import events, outbox, results
+from app.services import collection
+from app.services.blobs import BlobStore
 from app.services.problems import invalid
 from workers.specs.events import Artifact
 
 
-async def commit_artifact(session: AsyncSession, run: Run, artifact: Artifact) -> None:
-    """Record an artifact of the run's present attempt. Committing it again is harmless."""
+async def commit_artifact(session: AsyncSession, run: Run, artifact: Artifact, store: BlobStore) -> None:
+    """Record an artifact of the run's present attempt. Committing it again is harmless.
+
+    Raises a 409 problem when garbage collection has deleted one of its blobs: a new attempt stores it again.
+    """
+    await collection.claim(session, store, artifact)
     row = artifact.model_dump(mode="json")
     await results.put_artifact(session, run.id, run.attempt, row)
     if artifact.kind == "dataset":

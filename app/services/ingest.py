@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.models import Run
 from app.queries import events, outbox, points, results, runs
 from app.services import lifecycle
+from app.services.blobs import BlobStore
 from app.services.commit import commit_artifact
 from app.services.problems import conflict, invalid, not_found
 from workers.specs.events import Batch, Command, EvaluationItems, Event, MetricColumn, Reply, RunState
@@ -25,7 +26,7 @@ _MAX_STEP = 1 << 62
 _MAX_TIME = 1e11
 
 
-async def ingest(session: AsyncSession, run_id: str, batch: Batch) -> Reply:
+async def ingest(session: AsyncSession, run_id: str, batch: Batch, store: BlobStore) -> Reply:
     """Take a batch. Raises a 409 problem for an older attempt or an ended run, 422 for columns that do not fit.
 
     A repeat changes nothing and is answered with `accepted` false. A run that ended with this very attempt still
@@ -42,7 +43,7 @@ async def ingest(session: AsyncSession, run_id: str, batch: Batch) -> Reply:
         run.heartbeat_at = func.clock_timestamp()
         await session.flush()
     if not heartbeat:
-        await _apply(session, run, batch)
+        await _apply(session, run, batch, store)
     return Reply(commands=await _commands(session, run))
 
 
@@ -66,7 +67,7 @@ async def _after_the_end(session: AsyncSession, run: Run, batch: Batch) -> Reply
     return Reply(accepted=False)
 
 
-async def _apply(session: AsyncSession, run: Run, batch: Batch) -> None:
+async def _apply(session: AsyncSession, run: Run, batch: Batch, store: BlobStore) -> None:
     changed = set[str]()
     early = batch.state in {RunState.RUNNING, RunState.PAUSED}
     if early and batch.state:
@@ -85,7 +86,7 @@ async def _apply(session: AsyncSession, run: Run, batch: Batch) -> None:
         run.num_interventions = await events.put_interventions(session, run.id, batch.attempt, rows)
         changed.add("intervention")
     for artifact in batch.artifacts:
-        await commit_artifact(session, run, artifact)
+        await commit_artifact(session, run, artifact, store)
         changed.add("event")
     if batch.acks and await _acknowledge(session, run, batch.acks):
         changed.add("event")

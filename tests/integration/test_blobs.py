@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from app.services import blobs
+from app.services import blob_files, blobs
 from app.settings import Settings
 from workers.storage import FolderStorage, put_folder
 
@@ -109,7 +109,7 @@ async def test_a_full_disk_is_507(worker, settings, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(blobs, "_flush", full)  # a real full disk needs root and a mount
+    monkeypatch.setattr(blob_files, "_flush", full)  # a real full disk needs root and a mount
     answer = await worker.put(f"/api/v1/blobs/{sha(b'x')}", content=b"x")
     assert answer.status_code == 507
     assert "no space is left" in answer.json()["detail"]
