@@ -59,9 +59,11 @@ def make_dataset(job: Job, spec: CurationSpec, documents: str) -> str:
 
     out = job.work / f"dataset-{documents.removeprefix('sha256:')[:16]}"
     if not out.is_dir():
-        origin = spec.tokenizer.dataset
+        origin, given = spec.tokenizer.dataset, spec.heldout_dataset
         tokenizer = job.fetch(origin) / "tokenizer.json" if origin else None
-        pack(spec, documents=job.fetch(documents), out=out, reporter=job.reporter, tokenizer=tokenizer)
+        heldout = job.fetch(given) / "heldout.jsonl" if given else None
+        documents_folder = job.fetch(documents)
+        pack(spec, documents=documents_folder, out=out, reporter=job.reporter, tokenizer=tokenizer, heldout=heldout)
     return job.publish(out, "dataset", spec.name, dataset_metadata(out, documents)).model_dump_json()
 
 

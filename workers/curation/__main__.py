@@ -54,10 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--home", type=Path, default=Path(".headrace"), help="data folder with the corpora")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json, where the spec takes that of another dataset")
+    parser.add_argument("--heldout", type=Path, help="heldout.jsonl, where the spec takes that of another dataset")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
     try:
-        summary = _run(load_spec(options.spec), options.home, options.out, options.tokenizer, console)
+        summary = _run(load_spec(options.spec), options, console)
     except (UsageError, InputError) as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 2
@@ -86,8 +87,8 @@ def load_spec(name: str) -> CurationSpec:
     return spec
 
 
-def _run(spec: CurationSpec, home: Path, out: Path, tokenizer: Path | None, console: Console) -> dict[str, Any]:
-    began = time.monotonic()
+def _run(spec: CurationSpec, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    began, out = time.monotonic(), options.out
     columns = (
         TextColumn("{task.description:>14}"),
         BarColumn(),
@@ -96,8 +97,15 @@ def _run(spec: CurationSpec, home: Path, out: Path, tokenizer: Path | None, cons
     )
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
         reporter = ConsoleReporter(bars)
-        curate(spec, home=home, out=out / "documents", reporter=reporter)
-        info = pack(spec, documents=out / "documents", out=out / "dataset", reporter=reporter, tokenizer=tokenizer)
+        curate(spec, home=options.home, out=out / "documents", reporter=reporter)
+        info = pack(
+            spec,
+            documents=out / "documents",
+            out=out / "dataset",
+            reporter=reporter,
+            tokenizer=options.tokenizer,
+            heldout=options.heldout,
+        )
     return {
         "dataset": str(out / "dataset"),
         "documents": info["documents"],

@@ -20,7 +20,7 @@ _PACKAGES = (
     "datasketch", "tokenizers", "spacy", "xxhash", "zstandard",
 )  # fmt: skip
 _IRRELEVANT = {"name", "input", "num_processes", "engine", "resources"}
-_ONLY_PACKED = {"tokenizer", "heldout_share", "shard_tokens"}
+_ONLY_PACKED = {"tokenizer", "heldout_share", "heldout_dataset", "shard_tokens"}
 _CACHE_SIZE = 100_000
 
 

@@ -54,6 +54,7 @@ class OverlapIndex:
 
     def __init__(self, passages: Sequence[str], ngram: int) -> None:
         """Passages without words are never found."""
+        self._ngram = ngram
         words = [_words(passage) for passage in passages]
         self._ids = {word: i for i, word in enumerate(sorted({w for ws in words for w in ws}), start=1)}
         rng = np.random.default_rng(_SEED)
@@ -78,6 +79,13 @@ class OverlapIndex:
                 for owner in postings.owners[postings.starts[key] : postings.starts[key + 1]].tolist():
                     counts[owner] = counts.get(owner, 0) + 1
         return [Found(p, counts[p], int(self._num_ngrams[p])) for p in sorted(counts)]
+
+    def covered(self, text: str) -> float:
+        """Share of the text's n-grams of the full length that stand in passages; a short text is one n-gram."""
+        num_words = count_words(text)
+        length = min(self._ngram, num_words)
+        known = self._hits(text).get(length)
+        return len(known[0]) / (num_words - length + 1) if known else 0.0
 
     def span(self, text: str, passage: int) -> tuple[int, int] | None:
         """Characters of the longest stretch that the text shares with the passage."""

@@ -16,6 +16,7 @@ import orjson
 
 from workers.curation.figures import SPLITS, Figures
 from workers.curation.folder import whole_folder
+from workers.curation.given_heldout import GivenHeldout
 from workers.curation.heldout import MAX_COVERED, NGRAM
 from workers.curation.lines import read_lines, write_json, write_lines
 from workers.curation.plan import Item, Plan, training_rows
@@ -36,20 +37,36 @@ _NO_RECIPE = {"name", "input", "engine", "num_processes", "resources"}
 
 
 def pack(
-    spec: CurationSpec, *, documents: Path, out: Path, reporter: Reporter, tokenizer: Path | None = None
+    spec: CurationSpec,
+    *,
+    documents: Path,
+    out: Path,
+    reporter: Reporter,
+    tokenizer: Path | None = None,
+    heldout: Path | None = None,
 ) -> dict[str, Any]:
     """Pack the folder `documents` that `curate` wrote into the dataset folder `out`, which appears only when whole.
 
     tokenizer: the tokenizer.json to use where the spec takes that of another dataset (`tokenizer.dataset`).
+    heldout: the heldout.jsonl to use where the spec takes that of another dataset (`heldout_dataset`).
 
-    Returns what dataset.json holds. Raises ValueError when there are fewer than two documents, or no tokenizer.
+    Returns what dataset.json holds. Raises ValueError when there are fewer than two documents, or a file is missing.
     """
     if spec.tokenizer.dataset and tokenizer is None:
         raise ValueError(
             f"the spec takes the tokenizer of {spec.tokenizer.dataset}: give its tokenizer.json (`--tokenizer FILE`)"
         )
+    if spec.heldout_dataset and heldout is None:
+        raise ValueError(
+            f"the spec holds out what {spec.heldout_dataset} does: give its heldout.jsonl (`--heldout FILE`)"
+        )
+    given = GivenHeldout(heldout) if heldout else None
     with whole_folder(out) as folder:
-        plan = Plan.make(read_lines(documents / "documents.jsonl.zst"), folder / "lines", spec.heldout_share)
+        lines = read_lines(documents / "documents.jsonl.zst")
+        if given:
+            plan = Plan.make(given.lines(lines), folder / "lines", spec.heldout_share, given.ids)
+        else:
+            plan = Plan.make(lines, folder / "lines", spec.heldout_share)
         target = folder / "tokenizer.json"
         if tokenizer is None:
             _train(spec, plan, reporter).save(target)
@@ -57,10 +74,12 @@ def pack(
             shutil.copyfile(tokenizer, target)
         info = _write_all(spec, plan, Tokenizer.load(target), folder, reporter)
         write_lines(folder / "heldout.jsonl", _heldout_lines(plan))
-        heldout = ((line["language"], line["text"]) for line in _heldout_lines(plan))
-        info["heldout_fertility"] = measure_fertility(Tokenizer.load(target), heldout)
+        texts = ((line["language"], line["text"]) for line in _heldout_lines(plan))
+        info["heldout_fertility"] = measure_fertility(Tokenizer.load(target), texts)
         plan.remove_lines()
         info |= _provenance(spec, orjson.loads((documents / "statistics.json").read_bytes()))
+        if given:
+            info["heldout"] |= {"dataset": spec.heldout_dataset, "left_out": given.num_left_out}
         for name in (*_COPIED, *(name for name in _COPIED_IF_THERE if (documents / name).is_file())):
             shutil.copyfile(documents / name, folder / name)
         write_json(folder / "dataset.json", info)

@@ -4,7 +4,7 @@ Memory holds some 60 bytes a document; the documents lie in a file beside, in th
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -61,8 +61,8 @@ class Plan:
         self._file = path.open("rb")
 
     @classmethod
-    def make(cls, lines: Iterable[bytes], path: Path, heldout_share: float) -> Self:
-        """Write the lines down and decide. Raises ValueError when a split would stay empty."""
+    def make(cls, lines: Iterable[bytes], path: Path, heldout_share: float, heldout_ids: Collection[str] = ()) -> Self:
+        """Write the lines down and decide; with `heldout_ids`, it is decided. Raises ValueError for an empty split."""
         languages, sources = _Names(1 << 16), _Names(_MAX_SOURCES)
         table = _Table()
         with path.open("wb") as file:
@@ -74,6 +74,11 @@ class Plan:
                 f"a dataset needs at least 2 documents, one to learn from and one held out; got {len(table.keys)}"
             )
         plan = cls(table, languages.names, sources.names, path)
+        if heldout_ids:
+            plan.heldout = np.isin(plan.keys, np.array([id_hash("order", id_) for id_ in heldout_ids], dtype=np.uint64))
+            if plan.heldout.all():
+                raise ValueError("every document repeats the given held-out texts: nothing is left to train on")
+            return plan
         plan.heldout = choose_heldout(plan.languages, plan.ranks, plan.text_bytes, plan.texts, heldout_share)
         return plan
 

@@ -85,6 +85,8 @@ class CurationSpec(Spec):
     tokenizer: TokenizerTraining = TokenizerTraining()
     heldout_share: float = Field(0.05, gt=0, lt=0.5)
     """Share of documents kept apart for evaluation, by hash of the document."""
+    heldout_dataset: Digest | None = None
+    """Hold out what this dataset version does, and leave out what repeats it: for comparing variants."""
     shard_tokens: int = Field(4_000_000, ge=1000)
     """Tokens in one shard file."""
     samples_per_rule: int = Field(30, ge=0, le=1000)
