@@ -4,6 +4,7 @@ import { useRef, type KeyboardEvent, type PointerEvent } from 'react';
 import { axisOf, roundTo, ticksOf, type Axis } from '../figures/axis';
 import type { Histogram as Bins } from '../figures/histograms';
 import { formatCount, formatFigure } from '../figures/numbers';
+import { pressed } from '../figures/press';
 import './histogram.css';
 
 const LEFT = 44;
@@ -48,20 +49,6 @@ function settle(place: number, width: number, axis: Axis, bins: Bins): number {
   if (caught !== undefined && caught !== null) return caught;
   const value = axis.value(place);
   return roundTo(value, Math.abs(axis.value(place + 1 / width) - value) || axis.press, bins.edges.every(Number.isInteger));
-}
-
-/** The value after a key, or null for a key that means nothing here. */
-export function pressed(key: string, shift: boolean, value: number, axis: Axis, whole: boolean): number | null {
-  const signs: Record<string, number> = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
-  if (key === 'Home') return axis.from;
-  if (key === 'End') return axis.to;
-  const sign = signs[key];
-  if (sign === undefined) return null;
-  const by = sign * (shift ? 10 : 1) * axis.press;
-  const raw = axis.value(axis.place(value) + by);
-  const next = roundTo(raw, Math.abs(raw - value) / 10, whole);
-  const moved = whole && next === value ? value + Math.sign(by) : next;
-  return Math.min(axis.to, Math.max(axis.from, moved));
 }
 
 function Axes({ axis, width, height, most, log }: { axis: Axis; width: number; height: number; most: number; log: boolean }) {
