@@ -23,7 +23,7 @@ from workers.curation.dedup.estimates import DistinctCounter
 from workers.curation.dedup.keys import band_keys, digest_keys, line_keys
 from workers.curation.dedup.lines import write_line_index
 from workers.curation.dedup.signature import Signature
-from workers.curation.dedup.similarity import BLOCK_DOCUMENTS, SignatureFile, similarities
+from workers.curation.dedup.similarity import SignatureFile, similarities
 from workers.curation.dedup.spill import Spill
 from workers.curation.document import Drop
 from workers.specs.curation import Dedup
@@ -48,6 +48,9 @@ class Verdict:
 class Deduplicator:
     """Takes signatures in document order, then tells which documents go. It owns the folder `work` and empties it."""
 
+    block_documents = 4096
+    """Documents whose keys are made and whose verdicts are given at a time."""
+
     def __init__(self, spec: Dedup, work: Path, num_documents: int | None = None) -> None:
         if num_documents is not None and num_documents > MAX_DOCUMENTS:
             raise ValueError(f"dedup takes at most {MAX_DOCUMENTS:,} documents; got {num_documents:,}: split the input")
@@ -57,15 +60,20 @@ class Deduplicator:
         """Jaccard similarity at which a pair is more likely found than not, nearly."""
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
-        self._memory = spec.memory_mb << 20
+        self._memory = self.memory_bytes(spec)
         num_bands = _FIRST_BUCKET + (spec.num_buckets if spec.minhash else 0)
         self._keys = Spill(work, "keys", num_bands, self._memory // 2)
         self._lines = Spill(work, "lines", 1, self._memory // 4)
-        self._signatures = SignatureFile(work / "signatures.bin", spec.num_buckets * spec.hashes_per_bucket)
+        self._signatures = SignatureFile(work / "signatures.bin", spec.num_buckets * spec.hashes_per_bucket, self.block_documents)
         self._waiting: list[Signature] = []
         self._texts, self._different_lines = DistinctCounter(), DistinctCounter()
         self._forest: Forest | None = None
         self._num_shared_lines = 0
+
+    @staticmethod
+    def memory_bytes(spec: Dedup) -> int:
+        """What it may hold."""
+        return spec.memory_mb << 20
 
     def add(self, signature: Signature) -> None:
         """Take the next document."""
@@ -73,14 +81,14 @@ class Deduplicator:
             raise ValueError("dedup has judged already: a new document needs a new Deduplicator")
         self._waiting.append(signature)
         self.num_documents += 1
-        if len(self._waiting) == BLOCK_DOCUMENTS:
+        if len(self._waiting) == self.block_documents:
             self._write_keys()
 
     def verdicts(self) -> Iterator[Verdict]:
         """One for each document, in their order. Raises DamagedSpillError when the work folder was tampered with."""
         forest = self._resolve()
-        for start in range(0, self.num_documents, BLOCK_DOCUMENTS):
-            yield from self._judge(forest, start, min(start + BLOCK_DOCUMENTS, self.num_documents))
+        for start in range(0, self.num_documents, self.block_documents):
+            yield from self._judge(forest, start, min(start + self.block_documents, self.num_documents))
 
     def line_index(self) -> Path | None:
         """File for `LineIndex.open`, with the lines that go; None where line dedup is off."""
@@ -182,7 +190,7 @@ class Deduplicator:
     def _similarities(self, dropped: list[int], roots: list[int], start: int, end: int) -> dict[int, float | None]:
         if not dropped or not self.spec.minhash:
             return {}
-        block_NH = self._signatures.block(start // BLOCK_DOCUMENTS, end - start)
+        block_NH = self._signatures.block(start // self.block_documents, end - start)
         different = sorted(set(roots))
         rows_NH = self._signatures.rows(different)[np.searchsorted(different, roots)]
         own_NH = block_NH[np.array(dropped) - start]

@@ -16,7 +16,6 @@ Signature = npt.NDArray[np.uint64]
 
 _PRIME = (1 << 61) - 1
 _PRIME_64 = np.uint64(_PRIME)
-_LOW = np.uint64(0xFFFFFFFF)
 _BLANK = np.uint8(32)
 _SEED = np.uint64(0)
 
@@ -34,6 +33,7 @@ class MinhashSigner:
 
     def __init__(self, *, num_hashes: int, ngram: int, hash_bits: int, seed: int) -> None:
         self.ngram, self.hash_bits = ngram, hash_bits
+        self._mask = np.int64(_PRIME if hash_bits == 64 else 0xFFFFFFFF)
         self._a_H, self._b_H = permutations(seed, num_hashes)
 
     def sign(self, joined: bytes) -> Signature | None:
@@ -41,7 +41,7 @@ class MinhashSigner:
         shingles_S = hash_ngrams(np.frombuffer(joined, dtype=np.uint8), self.ngram, self.hash_bits)
         if not len(shingles_S):
             return None
-        minima: Signature = take_minima(shingles_S, self._a_H, self._b_H, self.hash_bits)
+        minima: Signature = take_minima(shingles_S, self._a_H, self._b_H, self._mask)
         return minima
 
 
@@ -70,16 +70,15 @@ def hash_ngrams(buffer_B, ngram, hash_bits):  # type: ignore[no-untyped-def]  # 
 
 
 @njit(cache=True)
-def take_minima(shingles_S, a_H, b_H, hash_bits):  # type: ignore[no-untyped-def]
-    """Least permuted hash for each permutation, (H,) uint64."""
-    minima_H = np.full(len(a_H), np.int64(_PRIME), dtype=np.int64)  # below 2^61: signed compares fast
-    for shingle in shingles_S:
-        for h in range(len(a_H)):
-            mixed = shingle * a_H[h] + b_H[h]
-            mixed = (mixed & _PRIME_64) + (mixed >> np.uint64(61))  # the same modulo 2^61 - 1, at most 2^61 + 6
-            value = np.int64(mixed)
+def take_minima(shingles_S, a_H, b_H, mask):  # type: ignore[no-untyped-def]
+    """Least permuted hash for each permutation, (H,) uint64; the inner loop is one that compilers vectorise."""
+    minima_H = np.empty(len(a_H), dtype=np.uint64)
+    for h in range(len(a_H)):
+        a, b, least = a_H[h], b_H[h], np.int64(_PRIME)  # all values are below 2^61: signed compares are faster
+        for s in range(len(shingles_S)):
+            mixed = shingles_S[s] * a + b
+            value = np.int64((mixed & _PRIME_64) + (mixed >> np.uint64(61)))  # equal modulo 2^61 - 1, and near it
             value = value - _PRIME if value >= _PRIME else value
-            if hash_bits == 32:
-                value &= 0xFFFFFFFF
-            minima_H[h] = min(minima_H[h], value)
-    return minima_H.astype(np.uint64)
+            least = min(least, value & mask)
+        minima_H[h] = least
+    return minima_H

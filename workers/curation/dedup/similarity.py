@@ -14,20 +14,18 @@ from workers.curation.dedup.spill import DamagedSpillError
 
 Rows = npt.NDArray[np.uint32]
 
-BLOCK_DOCUMENTS = 4096
-
 
 class SignatureFile:
-    """Rows of H uint32, one a document, written in blocks of 4,096. A row of zeros is a document without signature."""
+    """Rows of H uint32, one a document, written in blocks. A row of zeros is a document without signature."""
 
-    def __init__(self, path: Path, num_hashes: int) -> None:
-        self.path, self.num_hashes = path, num_hashes
+    def __init__(self, path: Path, num_hashes: int, block_documents: int) -> None:
+        self.path, self.num_hashes, self.block_documents = path, num_hashes, block_documents
         self._row_bytes = num_hashes * 4
         self._checksums: list[int] = []
         self._file = path.open("wb+")
 
     def append(self, minima_NH: npt.NDArray[np.uint64]) -> None:
-        """Write the next block; only the last one may be shorter than 4,096."""
+        """Write the next block; only the last one may be shorter than `block_documents`."""
         data = minima_NH.astype(np.uint32).data
         self._checksums.append(xxhash.xxh3_64_intdigest(data))
         self._file.write(data)
@@ -35,7 +33,7 @@ class SignatureFile:
     def block(self, number: int, num_rows: int) -> Rows:
         """Rows of a block, (N, H). Raises DamagedSpillError when they are not as they were written."""
         self._file.flush()
-        self._file.seek(number * BLOCK_DOCUMENTS * self._row_bytes)
+        self._file.seek(number * self.block_documents * self._row_bytes)
         data = self._file.read(num_rows * self._row_bytes)
         if xxhash.xxh3_64_intdigest(data) != self._checksums[number]:
             raise DamagedSpillError(self.path, f"block {number} has another checksum than was written")
