@@ -43,22 +43,18 @@ class Column:
     """A growing array."""
 
     def __init__(self, dtype: Any) -> None:
-        self._values = np.zeros(1024, dtype=dtype)
+        self.array: npt.NDArray[Any] = np.zeros(1024, dtype=dtype)
+        """The values with room at their end: to be indexed by numbers that are in use."""
         self._size = 0
 
-    def append(self, value: Any) -> None:
-        if self._size == len(self._values):
-            self._values = np.concatenate([self._values, np.zeros_like(self._values)])
-        self._values[self._size] = value
-        self._size += 1
-
-    def __len__(self) -> int:
-        return self._size
-
-    @property
-    def array(self) -> npt.NDArray[Any]:
-        """The array with room at its end: to be indexed by numbers that are in use."""
-        return self._values
+    def extend(self, values: list[Any] | npt.NDArray[Any]) -> None:
+        needed = self._size + len(values)
+        if needed > len(self.array):  # the old array stays as it was for whoever holds it
+            grown = np.zeros(max(2 * len(self.array), needed), dtype=self.array.dtype)
+            grown[: self._size] = self.array[: self._size]
+            self.array = grown
+        self.array[self._size : needed] = values
+        self._size = needed
 
 
 @dataclass(slots=True, frozen=True)
@@ -83,8 +79,9 @@ class Lexicon:
         self.lengths, self.bits = Column(np.int32), Column(np.uint8)
         self.hashes, self.powers = Column(np.uint64), Column(np.uint64)
         self._chunks: dict[str, int] = {}
-        self._starts, self._chunk_words = Column(np.int32), Column(np.int32)
-        self._starts.append(0)
+        self._ends, self._chunk_words = Column(np.int32), Column(np.int32)
+        self._ends.extend([0])
+        self._num_chunk_words = 0
         self._shaky = Column(np.bool_)
         self._num_chars = 0
 
@@ -92,35 +89,8 @@ class Lexicon:
     def is_full(self) -> bool:
         return len(self._chunks) > MAX_CHUNKS or self._num_chars > MAX_CHARS
 
-    def split(self, text: str, chunks: list[str]) -> Split:
-        """The words of a text, which `chunks` are the parts of between its blanks."""
-        ids = self._look_up(chunks)
-        words, ends, shaky = _expand(ids, self._starts.array, self._chunk_words.array, self._shaky.array)
-        if (shaky and self._is_joined(chunks, ids)) or any(rule in text for rule in self.rules.spaced_exceptions):
-            whole = self.rules.split_text(text)
-            return Split(np.fromiter(map(self.number, whole), np.int32, len(whole)), words, ends)
-        return Split(words, words, ends)
-
-    def _is_joined(self, chunks: list[str], ids: Numbers) -> bool:
-        """May spaCy split one of these chunks otherwise beside its neighbours than alone?"""
-        shaky = np.flatnonzero(self._shaky.array[ids]).tolist()
-        gaps = {gap for i in shaky for gap in (i - 1, i) if 0 <= gap < len(chunks) - 1}
-        return any(self._can_join(chunks[gap], chunks[gap + 1]) for gap in gaps)
-
-    def number(self, word: str) -> int:
-        """Number of a word; a new one where it was not seen."""
-        found = self.numbers.get(word)
-        if found is None:
-            found = self.numbers[word] = len(self.words)
-            self.words.append(word)
-            self.lengths.append(len(word))
-            self.bits.append(_bits(word))
-            value, power = hash_string(word)
-            self.hashes.append(value)
-            self.powers.append(power)
-        return found
-
-    def _look_up(self, chunks: list[str]) -> Numbers:
+    def chunk_numbers(self, chunks: list[str]) -> Numbers:
+        """Numbers of chunks, (num_chunks,); new ones are learned."""
         known = self._chunks
         try:
             return np.fromiter(map(known.__getitem__, chunks), np.int32, len(chunks))
@@ -128,18 +98,50 @@ class Lexicon:
             self._learn([chunk for chunk in dict.fromkeys(chunks) if chunk not in known])
             return np.fromiter(map(known.__getitem__, chunks), np.int32, len(chunks))
 
+    def split(self, text: str, numbers: Numbers) -> Split:
+        """The words of a text whose chunks have these numbers."""
+        words, ends, shaky = _expand(numbers, self._ends.array, self._chunk_words.array, self._shaky.array)
+        if (shaky and self._is_joined(text, numbers)) or any(rule in text for rule in self.rules.spaced_exceptions):
+            return Split(self.number_all(self.rules.split_text(text)), words, ends)
+        return Split(words, words, ends)
+
+    def number_all(self, words: list[str]) -> Numbers:
+        """Numbers of words, (num_words,); new ones are learned."""
+        numbers = self.numbers
+        new = [word for word in dict.fromkeys(words) if word not in numbers]
+        if new:
+            numbers.update(zip(new, range(len(numbers), len(numbers) + len(new)), strict=True))
+            self.words += new
+            self.lengths.extend(list(map(len, new)))
+            self.bits.extend(list(map(_bits, new)))
+            hashes = list(map(hash_string, new))
+            self.hashes.extend([value for value, _ in hashes])
+            self.powers.extend([power for _, power in hashes])
+        return np.fromiter(map(numbers.__getitem__, words), np.int32, len(words))
+
     def _learn(self, chunks: list[str]) -> None:
+        words: list[str] = []
+        ends: list[int] = []
+        shaky: list[bool] = []
         for chunk in chunks:
-            shaky = False
-            for piece in _cut(chunk):
-                words, put_together = self.rules.split_chunk(piece)
-                shaky = shaky or put_together
-                for word in words:
-                    self._chunk_words.append(self.number(word))
-            self._chunks[chunk] = len(self._chunks)
-            self._num_chars += len(chunk)
-            self._starts.append(len(self._chunk_words))
-            self._shaky.append(shaky)
+            splits = [self.rules.split_chunk(piece) for piece in _cut(chunk)]
+            for found, _ in splits:
+                words += found
+            shaky.append(any(put_together for _, put_together in splits))
+            ends.append(self._num_chunk_words + len(words))
+        self._chunk_words.extend(self.number_all(words))
+        self._num_chunk_words += len(words)
+        self._ends.extend(ends)
+        self._shaky.extend(shaky)
+        self._chunks.update(zip(chunks, range(len(self._chunks), len(self._chunks) + len(chunks)), strict=True))
+        self._num_chars += sum(map(len, chunks))
+
+    def _is_joined(self, text: str, numbers: Numbers) -> bool:
+        """May spaCy split one of these chunks otherwise beside its neighbours than alone?"""
+        chunks = text.split()
+        shaky = np.flatnonzero(self._shaky.array[numbers]).tolist()
+        gaps = {gap for i in shaky for gap in (i - 1, i) if 0 <= gap < len(chunks) - 1}
+        return any(self._can_join(chunks[gap], chunks[gap + 1]) for gap in gaps)
 
     def _can_join(self, left: str, right: str) -> bool:
         """Can an exception reach from the end of one chunk into the next?"""
@@ -165,18 +167,18 @@ def _bits(word: str) -> int:
 
 @njit(cache=True)
 def _expand(
-    chunks: Numbers, starts: Numbers, words: Numbers, shaky: npt.NDArray[np.bool_]
+    chunks: Numbers, ends_by_chunk: Numbers, words: Numbers, shaky: npt.NDArray[np.bool_]
 ) -> tuple[Numbers, Numbers, bool]:  # pragma: no cover  # compiled
     ends = np.empty(len(chunks), np.int32)
     total, any_shaky = 0, False
     for i in range(len(chunks)):
         any_shaky |= shaky[chunks[i]]
-        total += starts[chunks[i] + 1] - starts[chunks[i]]
+        total += ends_by_chunk[chunks[i] + 1] - ends_by_chunk[chunks[i]]
         ends[i] = total
     numbers = np.empty(total, np.int32)
     at = 0
     for i in range(len(chunks)):
-        for j in range(starts[chunks[i]], starts[chunks[i] + 1]):
+        for j in range(ends_by_chunk[chunks[i]], ends_by_chunk[chunks[i] + 1]):
             numbers[at] = words[j]
             at += 1
     return numbers, ends, any_shaky

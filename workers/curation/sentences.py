@@ -21,7 +21,7 @@ _END, _PUNCT = np.uint8(END), np.uint8(PUNCT)
 def count_sentences(line: str, language: str = "en") -> int:
     """Sentences of one line; an empty line is one, as in datatrove."""
     text = Text(line, language)
-    return count_line_sentences(text, line, [len(text.chunks)])
+    return count_line_sentences(text, line, [len(line.split())])
 
 
 def count_line_sentences(text: Text, lines: str, chunks_per_line: list[int]) -> int:

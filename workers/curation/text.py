@@ -3,7 +3,6 @@
 Words are those of datatrove 0.10.1: spaCy's rules for the language (see `lexicon`), blanks left out.
 """
 
-import re
 from functools import cached_property
 
 from workers.curation.lexicon import Lexicon, Numbers, Split, lexicon
@@ -12,8 +11,6 @@ from workers.curation.punctuation import ends_terminal, is_punctuation
 __all__ = ["Span", "Text", "ends_terminal", "is_punctuation"]
 
 Span = tuple[int, int]
-
-_PARAGRAPH_BREAK = re.compile(r"\n{2,}")
 
 
 class Text:
@@ -31,14 +28,14 @@ class Text:
         return lexicon(self.language)
 
     @cached_property
-    def chunks(self) -> list[str]:
-        """What blanks part."""
-        return self.text.split()
+    def chunk_numbers(self) -> Numbers:
+        """Numbers of what blanks part in `lexicon`, (num_chunks,)."""
+        return self.lexicon.chunk_numbers(self.text.split())
 
     @cached_property
     def split(self) -> Split:
         """The words by number."""
-        return self.lexicon.split(self.text, self.chunks)
+        return self.lexicon.split(self.text, self.chunk_numbers)
 
     @property
     def word_numbers(self) -> Numbers:
@@ -69,4 +66,14 @@ class Text:
     @cached_property
     def paragraphs(self) -> list[str]:
         """What blank lines part."""
-        return _PARAGRAPH_BREAK.split(self.text.strip())
+        text = self.text.strip()
+        if "\n\n" not in text:
+            return [text]
+        return [part for piece in text.split("\n\n") if (part := piece.lstrip("\n"))]
+
+    def part(self, text: str, chunk_numbers: Numbers | None = None) -> "Text":
+        """A text that was made from this one, with the numbers of its chunks where they are known already."""
+        made = Text(text, self.language)
+        if chunk_numbers is not None:
+            made.__dict__.update(lexicon=self.lexicon, chunk_numbers=chunk_numbers)
+        return made

@@ -5,7 +5,9 @@ without Wikipedia's citation marks.
 """
 
 import re
-from itertools import chain, pairwise
+from itertools import pairwise
+
+import numpy as np
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters._shared import Verdict, first_breach
@@ -26,37 +28,36 @@ class C4QualityFilter:
         self.languages = frozenset(spec.languages)
 
     def judge(self, document: Document, text: Text) -> Verdict:
-        kept: list[str] = []
-        chunks: list[list[str]] = []
-        suspect = self._is_suspect(text.text)
-        for number, raw in enumerate(text.text.splitlines()):
-            line, words = raw.strip(), raw.split()
-            if len(words) < self.spec.min_words_per_line or self._has_long_word(line, words):
-                continue
-            if "[" in line:
-                line = _CITATION.sub("", line)
-                words = line.split()
-            if suspect:
+        lines = text.text.splitlines()
+        words = [line.split() for line in lines]
+        cleaned = self._clean(lines, words)
+        if self._is_suspect(text.text):
+            for number, line in enumerate(cleaned):
+                if line is None:
+                    continue
                 lower = line.lower()
                 if drop := self._condemned_page(text.text, line, lower, number):
                     return drop
                 if not self._keeps(lower):
-                    continue
-            kept.append(line)
-            chunks.append(words)
-        return self._judge_kept(document, text, kept, chunks)
-
-    def _judge_kept(self, document: Document, text: Text, kept: list[str], chunks: list[list[str]]) -> Verdict:
-        """Counts the sentences of the lines that were kept; they are the page from here on."""
-        joined = "\n".join(kept)
-        left = text if joined == text.text else Text(joined.strip(), text.language)
-        left.__dict__.setdefault("chunks", list(chain.from_iterable(chunks)))
-        sentences = count_line_sentences(left, joined, list(map(len, chunks))) if kept else 0
+                    cleaned[number] = None
+        kept = [line for line in cleaned if line is not None]
+        left, chunks_per_line = _shorten(text, kept, list(map(len, words)), [line is not None for line in cleaned])
+        sentences = count_line_sentences(left, "\n".join(kept), chunks_per_line) if kept else 0
         if drop := first_breach(self.spec, document, [("min_sentences", sentences, None)]):
             return drop
         if not left.text:
             return Drop("c4_quality.min_words_per_line", 0.0, float(self.spec.min_words_per_line))
         return left
+
+    def _clean(self, lines: list[str], words: list[list[str]]) -> list[str | None]:
+        """Each line without blanks at its ends and citation marks; None where it has too few words or a long one."""
+        least = self.spec.min_words_per_line
+        return [
+            None
+            if len(found) < least or self._has_long_word(line, found)
+            else (_CITATION.sub("", line.strip()) if "[" in line else line.strip())
+            for line, found in zip(lines, words, strict=True)
+        ]
 
     def _has_long_word(self, line: str, words: list[str]) -> bool:
         longest = self.spec.max_word_length
@@ -83,6 +84,17 @@ class C4QualityFilter:
 
     def _is_javascript(self, lower: str) -> bool:
         return self.spec.drop_javascript_lines and "javascript" in lower
+
+
+def _shorten(text: Text, kept: list[str], counts: list[int], keeps: list[bool]) -> tuple[Text, list[int]]:
+    """The text of the kept lines, and how many chunks each of them has. `counts` and `keeps` are of all lines."""
+    joined = "\n".join(kept)
+    if joined == text.text:
+        return text, counts
+    if "[" in text.text:  # lines may have lost citation marks, and chunks with them
+        return text.part(joined.strip()), [len(line.split()) for line in kept]
+    numbers = text.chunk_numbers[np.repeat(np.array(keeps, np.bool_), counts)]
+    return text.part(joined.strip(), numbers), [n for n, kept_line in zip(counts, keeps, strict=True) if kept_line]
 
 
 def _line_span(text: str, number: int) -> tuple[int, int]:

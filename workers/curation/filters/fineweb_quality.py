@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters._shared import Figure, Verdict, count_repeats, first_breach
-from workers.curation.text import Text, ends_terminal
+from workers.curation.punctuation import TERMINAL
+from workers.curation.text import Text
 from workers.specs.curation.filters import FinewebQuality
 
 
@@ -22,9 +23,9 @@ class FinewebQualityFilter:
 
     def _figures(self, text: Text) -> Iterator[Figure]:
         lines, num_breaks = text.lines, text.text.count("\n")
-        yield "min_line_punctuation_ratio", sum(map(ends_terminal, lines)) / len(lines), None
+        yield "min_line_punctuation_ratio", sum([line[-1] in TERMINAL for line in lines]) / len(lines), None
         longest = self.spec.short_line_chars
-        yield "max_short_line_ratio", sum(len(line) <= longest for line in lines) / len(lines), None
+        yield "max_short_line_ratio", sum([len(line) <= longest for line in lines]) / len(lines), None
         repeats = count_repeats(lines)
         yield (
             "max_duplicate_line_char_ratio",

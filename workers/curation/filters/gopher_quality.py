@@ -44,12 +44,14 @@ class GopherQualityFilter:
         yield "min_mean_word_length", mean_length, None
         yield "max_mean_word_length", mean_length, None
         num_words = max(1, len(words))
-        symbols = max(text.text.count("#"), sum(map(text.text.count, _ELLIPSES)))
+        ellipses = sum(map(text.text.count, _ELLIPSES))
+        symbols = max(text.text.count("#"), ellipses)
         yield "max_symbol_word_ratio", symbols / num_words, None
         lines = text.text.splitlines()
         num_lines = max(1, len(lines))
-        yield "max_bullet_line_ratio", sum(line.lstrip().startswith(_BULLETS) for line in lines) / num_lines, None
-        yield "max_ellipsis_line_ratio", sum(line.rstrip().endswith(_ELLIPSES) for line in lines) / num_lines, None
+        yield "max_bullet_line_ratio", sum([line.lstrip().startswith(_BULLETS) for line in lines]) / num_lines, None
+        ends = sum([line.rstrip().endswith(_ELLIPSES) for line in lines]) if ellipses else 0
+        yield "max_ellipsis_line_ratio", ends / num_lines, None
         yield "min_alphabetic_word_ratio", num_alphabetic / num_words, None
         yield "min_stop_words", num_stops, None
 
