@@ -40,28 +40,6 @@ class Storage(Protocol):
         ...
 
 
-class FolderStorage:
-    """Blobs in a local folder, `ab/cdef...`; written beside and renamed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def _path(self, sha256: str) -> Path:
-        return self.folder / sha256[:2] / sha256[2:]
-
-    def has(self, sha256: str) -> bool:
-        return self._path(sha256).is_file()
-
-    def put(self, sha256: str, path: Path) -> None:
-        if not self.has(sha256):
-            _copy(path, self._path(sha256))
-
-    def get(self, sha256: str, path: Path) -> None:
-        if not self.has(sha256):
-            raise KeyError(f"blob {sha256} is not in {self.folder}")
-        _copy(self._path(sha256), path)
-
-
 class S3Storage:
     """Blobs in a bucket of any S3 endpoint, named by `s3://bucket/prefix`."""
 
@@ -147,23 +125,29 @@ class ServiceStorage:
                     file.write(chunk)
 
 
+def describe_folder(folder: Path, kind: Kind, name: str, metadata: dict[str, Any]) -> tuple[Artifact, bytes]:
+    """The artifact whose digest fixes all files below `folder` and `metadata`, and its manifest."""
+    files = [
+        File(path=path.relative_to(folder).as_posix(), sha256=file_sha256(path), num_bytes=path.stat().st_size)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(".partial"))
+    ]
+    artifact = Artifact(kind=kind, name=name, digest="sha256:" + "0" * 64, files=files, metadata=metadata)
+    manifest = artifact.model_dump_json(exclude={"digest", "step"}).encode()
+    return artifact.model_copy(update={"digest": f"sha256:{hashlib.sha256(manifest).hexdigest()}"}), manifest
+
+
 def put_folder(storage: Storage, folder: Path, kind: Kind, name: str, metadata: dict[str, Any]) -> Artifact:
     """Store all files below `folder` and return the artifact whose digest fixes them and `metadata`."""
-    files = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.endswith(".partial")):
-        sha256 = file_sha256(path)
-        storage.put(sha256, path)
-        files.append(File(path=path.relative_to(folder).as_posix(), sha256=sha256, num_bytes=path.stat().st_size))
-    manifest = Artifact(kind=kind, name=name, digest="sha256:" + "0" * 64, files=files, metadata=metadata)
-    content = manifest.model_dump_json(exclude={"digest", "step"}).encode()
-    sha256 = hashlib.sha256(content).hexdigest()
+    artifact, manifest = describe_folder(folder, kind, name, metadata)
+    for file in artifact.files:
+        storage.put(file.sha256, folder / file.path)
     beside = folder.with_name(f".{folder.name}.manifest.{os.getpid()}")
-    beside.write_bytes(content)
+    beside.write_bytes(manifest)
     try:
-        storage.put(sha256, beside)
+        storage.put(artifact.digest.removeprefix("sha256:"), beside)
     finally:
         beside.unlink()
-    return manifest.model_copy(update={"digest": f"sha256:{sha256}"})
+    return artifact
 
 
 def get_folder(storage: Storage, digest: str, cache: Path) -> Path:
@@ -211,16 +195,3 @@ def _get_checked(storage: Storage, sha256: str, path: Path) -> None:
     storage.get(sha256, path)
     if (found := file_sha256(path)) != sha256:
         raise ValueError(f"blob {sha256} is damaged in the store: its content hashes to {found}")
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    try:
-        with source.open("rb") as reader, partial.open("wb") as writer:
-            shutil.copyfileobj(reader, writer, _CHUNK)
-            writer.flush()
-            os.fsync(writer.fileno())
-        partial.rename(target)
-    finally:
-        partial.unlink(missing_ok=True)

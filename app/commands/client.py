@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 _RETRIES = 5
+_TIMEOUT_SECONDS = 30.0
 _RETRY_STATUS = {429, 502, 503, 504}
 _USAGE_STATUS = {400, 422}
 
@@ -28,12 +29,18 @@ class Client:
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers={"Authorization": f"Bearer {token}"},
-            timeout=httpx.Timeout(30, connect=5),
+            timeout=httpx.Timeout(_TIMEOUT_SECONDS, connect=5),
             trust_env=False,
         )
 
     def call(
-        self, method: str, path: str, body: Any = None, params: dict[str, Any] | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: dict[str, Any] | None = None,
+        key: str | None = None,
+        timeout: float = _TIMEOUT_SECONDS,
     ) -> Any:
         """The JSON of the answer. Reads, and writes with an Idempotency-Key, are tried again when the service is away.
 
@@ -45,7 +52,9 @@ class Client:
         for attempt in range(_RETRIES):
             last = not again or attempt == _RETRIES - 1
             try:
-                response = self._client.request(method, path, json=body, params=sent, headers=headers)
+                response = self._client.request(
+                    method, path, json=body, params=sent, headers=headers, timeout=httpx.Timeout(timeout, connect=5)
+                )
             except httpx.HTTPError as error:
                 if last:
                     raise CommandError(f"{self.url} does not answer ({error or type(error).__name__})") from error

@@ -12,7 +12,7 @@ from workers.curation.pack import pack
 from workers.data.documents import DocumentWriter
 from workers.reporter import MemoryReporter
 from workers.specs.curation import CurationSpec, TokenizerTraining
-from workers.storage import file_sha256
+from workers.storage import describe_folder
 
 HISTOGRAM = {
     "rule": "gopher_quality.min_words", "language": "en", "bound": "min", "threshold": 50.0,
@@ -52,14 +52,13 @@ def packed(folder, documents, dropped, clusters=0):
 
 async def stored(worker, database, folder, name):
     """The folder in the store, and its row."""
-    files = []
-    for path in sorted(folder.iterdir()):
-        sha256 = file_sha256(path)
-        assert (await worker.put(f"/api/v1/blobs/{sha256}", content=path.read_bytes())).status_code == 204
-        files.append({"path": path.name, "sha256": sha256, "num_bytes": path.stat().st_size})
+    artifact, manifest = describe_folder(folder, "dataset", name, {})
+    contents = {file.sha256: (folder / file.path).read_bytes() for file in artifact.files}
+    contents[artifact.digest.removeprefix("sha256:")] = manifest
+    for sha256, content in contents.items():
+        assert (await worker.put(f"/api/v1/blobs/{sha256}", content=content)).status_code == 204
     info = orjson.loads((folder / "dataset.json").read_bytes())
-    digest = "sha256:" + hashlib.sha256(str(folder).encode()).hexdigest()
-    lineage = info.pop("lineage")
+    lineage, digest, files = info.pop("lineage"), artifact.digest, [file.model_dump() for file in artifact.files]
     row = DatasetVersion(digest=digest, name=name, version=1, statistics=info, files=files, lineage=lineage)
     async with database.begin() as session:
         session.add(row)

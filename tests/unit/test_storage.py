@@ -1,5 +1,6 @@
-"""Artifacts: a folder goes into the store and comes back whole, or not at all; on a folder and on a real S3 server."""
+"""Artifacts: a folder goes into the store and comes back whole, or not at all; on a real S3 server."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from workers.storage import FolderStorage, S3Storage, Storage, get_folder, put_folder
+from workers.storage import S3Storage, get_folder, put_folder
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +20,12 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(params=["folder", "s3"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
-    if request.param == "folder":
-        return FolderStorage(tmp_path / "store")
+@pytest.fixture
+def storage(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Storage:
     for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    url = request.getfixturevalue("s3")
-    boto3.client("s3", endpoint_url=url).create_bucket(Bucket="headrace")
-    return S3Storage("s3://headrace/artifacts", url)
+    boto3.client("s3", endpoint_url=s3).create_bucket(Bucket="headrace")
+    return S3Storage(f"s3://headrace/{tmp_path.name}", s3)
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_folder_comes_back_byte_for_byte(storage: Storage, folder: Path, tmp_path: Path) -> None:
+def test_a_folder_comes_back_byte_for_byte(storage: S3Storage, folder: Path, tmp_path: Path) -> None:
     artifact = put_folder(storage, folder, "dataset", "texts", {"documents": 2})
     back = get_folder(storage, artifact.digest, tmp_path / "cache")
     assert (back / "a.txt").read_text() == "alpha"
@@ -48,7 +46,7 @@ def test_a_folder_comes_back_byte_for_byte(storage: Storage, folder: Path, tmp_p
     assert not (back / "half.partial").exists()
 
 
-def test_equal_folders_have_equal_digests_and_others_do_not(storage: Storage, folder: Path) -> None:
+def test_equal_folders_have_equal_digests_and_others_do_not(storage: S3Storage, folder: Path) -> None:
     first = put_folder(storage, folder, "dataset", "texts", {})
     assert put_folder(storage, folder, "dataset", "texts", {}).digest == first.digest
     assert put_folder(storage, folder, "dataset", "texts", {"x": 1}).digest != first.digest
@@ -56,25 +54,23 @@ def test_equal_folders_have_equal_digests_and_others_do_not(storage: Storage, fo
     assert put_folder(storage, folder, "dataset", "texts", {}).digest != first.digest
 
 
-def test_what_is_missing_is_named(storage: Storage, tmp_path: Path) -> None:
+def test_what_is_missing_is_named(storage: S3Storage, tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="0000"):
         get_folder(storage, "sha256:" + "0" * 64, tmp_path / "cache")
 
 
-def test_a_damaged_blob_is_noticed_and_nothing_is_left(folder: Path, tmp_path: Path) -> None:
-    storage = FolderStorage(tmp_path / "store")
+def test_a_damaged_blob_is_noticed_and_nothing_is_left(storage: S3Storage, folder: Path, tmp_path: Path) -> None:
     artifact = put_folder(storage, folder, "checkpoint", "weights", {})
     blob = next(file.sha256 for file in artifact.files if file.path == "a.txt")
-    storage._path(blob).write_text("alphb")
+    storage.client.put_object(Bucket=storage.bucket, Key=storage._key(blob), Body=b"alphb")
     with pytest.raises(ValueError, match="damaged"):
         get_folder(storage, artifact.digest, tmp_path / "cache")
     assert not (tmp_path / "cache" / artifact.digest.removeprefix("sha256:")).exists()
 
 
-def test_a_path_outside_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_path_outside_the_folder_is_refused(storage: S3Storage, folder: Path, tmp_path: Path) -> None:
     import hashlib
 
-    storage = FolderStorage(tmp_path / "store")
     artifact = put_folder(storage, folder, "other", "evil", {})
     text = artifact.model_dump_json(exclude={"digest", "step"}).replace("a.txt", "../../a.txt")
     manifest = tmp_path / "manifest"
@@ -83,3 +79,24 @@ def test_a_path_outside_the_folder_is_refused(folder: Path, tmp_path: Path) -> N
     storage.put(sha256, manifest)
     with pytest.raises(ValueError, match="outside"):
         get_folder(storage, f"sha256:{sha256}", tmp_path / "cache")
+
+
+def test_storing_what_is_there_makes_it_young_again(
+    storage: S3Storage, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Garbage collection leaves young objects alone; one that is young already is not copied."""
+    artifact = put_folder(storage, folder, "dataset", "texts", {})
+    key = storage._key(artifact.files[0].sha256)
+
+    def modified() -> float:
+        found: float = storage.client.head_object(Bucket=storage.bucket, Key=key)["LastModified"].timestamp()
+        return found
+
+    before = modified()
+    time.sleep(1.1)  # S3 tells whole seconds
+    put_folder(storage, folder, "dataset", "texts", {})
+    assert modified() == before
+    monkeypatch.setattr("workers.storage._YOUNG_SECONDS", 0.0)
+    put_folder(storage, folder, "dataset", "texts", {})
+    assert modified() > before
+    assert get_folder(storage, artifact.digest, folder.parent / "cache").is_dir()
