@@ -70,7 +70,7 @@ class RunSummary(Schema):
 
     id: str
     name: str
-    kind: Literal["curation", "quality", "training", "evaluation", "release", "pipeline"]
+    kind: Literal["curation", "quality", "training", "evaluation", "release", "pipeline", "ablation"]
     state: RunState
     state_reason: str = ""
     """Why it is so, in words a person can act on: "no worker online for pool gpu", the error, ..."""

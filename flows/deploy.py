@@ -20,9 +20,11 @@ from prefect.workers.process import ProcessWorker
 
 from flows.curation import curation
 from flows.evaluation import evaluation
+from flows.exploration import ablation
 from flows.launch import launch_preset
 from flows.monitoring import monitoring
 from flows.pipeline import pipeline
+from flows.quality import quality
 from flows.release import release
 from flows.training import training
 from workers.specs import preset_text
@@ -49,11 +51,12 @@ class Plan:
 
 def plans() -> list[Plan]:
     """All deployments that Headrace has."""
-    words: list[Flow[..., Any]] = [curation, training, evaluation, release]
+    words: list[Flow[..., Any]] = [curation, quality, training, evaluation, release]
     nightly = {"preset": "pipeline", "overrides": {"name": "nightly"}}
     return [
         *(Plan(word, pool) for word in words for pool in ("cpu", "gpu")),
         Plan(pipeline, "control"),
+        Plan(ablation, "control"),
         Plan(monitoring, "control", name="every-5-minutes", cron="*/5 * * * *"),
         Plan(launch_preset, "control", name="nightly-pipeline", cron="0 2 * * *", paused=True, parameters=nightly),
     ]

@@ -4,18 +4,16 @@ It lives in a pool of its own (`control`), so that it never holds a place that i
 idempotent by (pipeline, stage): a pipeline that crashed takes up its children where they are.
 """
 
-import time
 from typing import Any
 
 from prefect import flow
 
+from flows.children import run_child
 from flows.hooks import report_end
 from flows.job import Job, open_job
 from workers.specs.base import Spec
 from workers.specs.events import RunState
 from workers.specs.pipeline import PipelineSpec
-
-_POLL_SECONDS = 1.0
 
 
 class StageError(RuntimeError):
@@ -38,21 +36,7 @@ def pipeline(run_id: str, attempt: int, spec: dict[str, Any]) -> None:
 
 
 def _run_stage(job: Job, stage: str, spec: Spec, summary: dict[str, Any]) -> dict[str, Any]:
-    parent = job.api.run(job.run_id)
-    request = {
-        "spec": spec.model_dump(mode="json"),
-        "name": f"{parent['name']} · {stage}",
-        "parent_id": job.run_id,
-        "stage": stage,
-        "priority": parent["priority"],
-        "max_attempts": parent["max_attempts"],
-    }
-    child = job.api.launch(request, idempotency_key=f"{job.run_id}:{stage}")
-    job.reporter.event("stage", f"{stage} is run {child['id']}", stage=stage, run_id=child["id"])
-    while not RunState(child["state"]).terminal:
-        time.sleep(_POLL_SECONDS)
-        job.reporter.commands()  # raises when this attempt is over
-        child = job.api.run(child["id"])
+    child = run_child(job, stage, spec)
     if child["state"] != RunState.COMPLETED:
         raise StageError(
             f"{stage} (run {child['id']}) ended as {child['state']}: {child['error'] or 'no reason given'}"

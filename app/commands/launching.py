@@ -77,8 +77,10 @@ def use_folder(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
         raise CommandError(f"--input {folder}: the folder holds no file", 2)
     changed = deepcopy(spec)
     kind = changed.get("kind")
-    if kind not in {"curation", "pipeline"}:
+    places = {"curation": None, "pipeline": "curation", "ablation": "base"}
+    if kind not in places:
         raise CommandError(f"--input: a run of kind {kind!r} reads no documents", 2)
-    reader = changed if kind == "curation" else changed.setdefault("curation", {})
+    place = places[kind]
+    reader = changed if place is None else changed.setdefault(place, {})
     reader["input"] = {"kind": "folder", "path": str(folder.absolute())}
     return changed

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.base import Base, Created, Json, JsonList, Moment, SerialKey, TextKey, one_of
 from workers.specs.events import TERMINAL, RunState
 
-KINDS = ["curation", "quality", "training", "evaluation", "release", "pipeline"]
+KINDS = ["curation", "quality", "training", "evaluation", "release", "pipeline", "ablation"]
 PRIORITIES = ["low", "normal", "high"]
 STATES = [state.value for state in RunState]
 ACTIVE_STATES = [state.value for state in RunState if state not in TERMINAL]

@@ -14,7 +14,7 @@ from app.services.auth import Principal
 from workers.specs.events import Artifact, RunState
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
-Kind = Literal["curation", "quality", "training", "evaluation", "release", "pipeline"]
+Kind = Literal["curation", "quality", "training", "evaluation", "release", "pipeline", "ablation"]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", description="Any text of your own: the request happens once for it."),

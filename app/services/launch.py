@@ -19,6 +19,8 @@ from app.services.problems import conflict, invalid
 from workers.specs import AnySpec
 from workers.specs.composition import lay_over
 from workers.specs.events import RunState
+from workers.specs.exploration import AblationSpec
+from workers.specs.pipeline import PipelineSpec
 
 CLAIM_SECONDS = 45.0
 """Longer than a call to Prefect may take."""
@@ -40,8 +42,8 @@ def read_spec(request: LaunchRequest) -> AnySpec:
 
 
 def pool_of(spec: AnySpec) -> str:
-    """The work pool: pipelines have their own, so that they never hold a place that their children need."""
-    return "control" if spec.kind == "pipeline" else spec.resources.pool
+    """The work pool: runs that make runs have their own, so that they never hold a place that their children need."""
+    return "control" if isinstance(spec, PipelineSpec | AblationSpec) else spec.resources.pool
 
 
 async def create(session: AsyncSession, request: LaunchRequest, author: str) -> Run:

@@ -1,0 +1,1 @@
+"""Exploration: what many runs say together."""
