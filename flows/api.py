@@ -61,6 +61,10 @@ class Api:
             body = {"attempt": attempt, "task": task, "items": items[start : start + 500]}
             self._call("POST", f"/ingest/runs/{run_id}/evaluation-items", json=body)
 
+    def labels(self, dataset: str) -> bytes:
+        """What people labelled of a dataset version, as JSON lines."""
+        return self._call("GET", "/labels/export", params={"dataset": dataset}).content
+
     def _call(self, method: str, path: str, allowed: set[int] | None = None, **arguments: Any) -> httpx.Response:
         problem = ""
         for attempt in range(_TRIES):

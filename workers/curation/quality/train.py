@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from workers.curation.folder import StoppedError, whole_folder
+from workers.curation.folder import whole_folder
 from workers.curation.lines import write_json, write_lines
 from workers.curation.quality.evaluation import THRESHOLDS, Labelled, Predictions, best_cuts, evaluate, predict_unseen
 from workers.curation.quality.features import count_rows
 from workers.curation.quality.fit import MIN_DOCUMENTS, Fit, fit
 from workers.curation.quality.labels import BadRow, Label, LabelsError
 from workers.curation.quality.scorer import Manifest, save_scorer
+from workers.curation.quality.stopping import heed_stop
 from workers.reporter import Reporter
 from workers.specs.curation.quality import QualityTrainingSpec
 
@@ -105,14 +106,6 @@ def _progress(reporter: Reporter, stage: str, done: int, total: int) -> None:
     reporter.progress(stage, done, total, "documents" if stage == "count" else "")
     if done % 100 == 0 or done == total:
         heed_stop(reporter)
-
-
-def heed_stop(reporter: Reporter) -> None:
-    """Raises StoppedError when a person asked for it, FencedError when this attempt is over."""
-    for command in reporter.commands():
-        reporter.ack(command.id)
-        if command.kind == "stop":
-            raise StoppedError("stopped by command; no scorer was kept")
 
 
 def _describe(labels: Sequence[Label], bad: Sequence[BadRow], source: dict[str, Any] | None) -> dict[str, Any]:
