@@ -97,39 +97,6 @@ def test_charsets(kind: str, content: bytes, charset: str | None) -> None:
     assert "The Mühle stands" in text_of(html_extractor(kind).extract(record(content, charset=charset)))
 
 
-HOSTILE = {
-    "deep": "<div>" * 100_000 + PAGE,
-    "deep_inline": "<b><i>" * 50_000 + PAGE,
-    "deep_table": "<table><tr><td>" * 50_000 + PAGE,
-    "deep_list": "<ul><li>" * 50_000 + PAGE,
-    "huge_attribute": f"<div class='{'a ' * 4_000_000}'>{PAGE}</div>",
-    "many_attributes": f"<div {' '.join(f'a{i}=1' for i in range(100_000))}>{PAGE}</div>",
-    "entities": "&#xD800;&#0;&#x110000;&bogus;&#999999999999;&amp" * 10_000 + PAGE,
-    "nul": PAGE.replace("mill", "mi\0ll"),
-    "unclosed": "<html><body><p>" + "<a href='x" * 100_000,
-    "only_brackets": "<" * 1_000_000,
-    "comments": "<!--" * 100_000 + PAGE,
-    "doctype": "<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]>" + PAGE + "&b;",
-}
-
-
-@swallowed
-@pytest.mark.parametrize("kind", HTML)
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_html_is_survived(kind: str, name: str) -> None:
-    start = time.process_time()
-    found = html_extractor(kind).extract(record(HOSTILE[name]))
-    assert isinstance(found, Document | Drop | Reject)
-    assert time.process_time() - start < 10
-    if name in {"deep", "many_attributes"}:
-        assert isinstance(found, Reject)
-    if name == "huge_attribute":
-        assert "The mill stands" in text_of(found)
-    if name == "nul":
-        assert "\0" not in text_of(found)
-        assert "The mill stands" in text_of(found)
-
-
 @pytest.mark.parametrize("kind", HTML)
 def test_old_pages_without_end_tags_are_not_deep(kind: str) -> None:
     page = "<html><body><article>" + "".join(f"<p>{p} {i}" for i in range(1200) for p in PARAGRAPHS)

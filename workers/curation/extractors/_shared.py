@@ -5,6 +5,7 @@ Charset by WHATWG names: https://encoding.spec.whatwg.org/#names-and-labels
 
 import codecs
 import re
+from itertools import islice
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
@@ -26,6 +27,11 @@ _MAX_BROKEN_SHARE = 0.1
 # attributes keep lxml busy for minutes, a class of 8 MB keeps trafilatura's patterns busy for 16 s; all of it inside C,
 # where no timer reaches.
 _MAX_DEPTH = 3000
+_MAX_TAGS = 500_000
+"""A page of so many takes Resiliparse 2 s; a book on one page has a tenth of them."""
+_MAX_OPTIONS = 1000
+_OPTION = re.compile(r"</?opt(?:ion|group)\b[^>]*>[^<]*", re.IGNORECASE)
+"""Choices of a form, which are no text: lexbor takes time quadratic in their number."""
 _MAX_ATTRIBUTES = 2000
 _LONG_VALUE = re.compile(r"(<[a-zA-Z][^<>]{0,4000}?=\s*)(?:\"[^\"]{8000,}\"|'[^']{8000,}')")
 _LONG_VALUE_CHARS = 8000
@@ -94,7 +100,12 @@ def decode_html(record: RawRecord) -> str | Reject:
     for tag in _SUSPECT_TAG.finditer(html):
         if (number := len(_QUOTED.sub("", tag[0]).split())) > _MAX_ATTRIBUTES:
             return Reject(source=record.source, reason="html_too_many_attributes", detail=f"{number} in one tag")
-    if html.count("<") > _MAX_DEPTH and (depth := _depth(html)) > _MAX_DEPTH:
+    num_tags = html.count("<")
+    if num_tags > _MAX_TAGS:
+        return Reject(source=record.source, reason="html_too_many_tags", detail=f"about {num_tags} tags")
+    if num_tags > _MAX_OPTIONS:
+        html = _drop_options(html)
+    if num_tags > _MAX_DEPTH and (depth := _depth(html)) > _MAX_DEPTH:
         return Reject(source=record.source, reason="html_too_deep", detail=f"{depth} nested elements")
     return html
 
@@ -105,6 +116,11 @@ def _shorten_values(html: str) -> str:
         if max(map(len, html.split(quote))) >= _LONG_VALUE_CHARS:
             return _LONG_VALUE.sub(r'\1""', html)
     return html
+
+
+def _drop_options(html: str) -> str:
+    number = sum(1 for _ in islice(_OPTION.finditer(html), _MAX_OPTIONS))
+    return html if number < _MAX_OPTIONS else _OPTION.sub("", html)
 
 
 def _depth(html: str) -> int:
