@@ -3,13 +3,13 @@
 import ast
 import hashlib
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from workers.storage import file_sha256
 
 _ROOT = "workers"
+_FOLDER = Path(__file__).parents[1]
 _BY_VALUE = "workers.specs"
 """Settings are part of a stage's key by their values, so their module is not."""
 
@@ -31,33 +31,31 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found or name.startswith(_BY_VALUE):
-            continue
-        spec = find_spec(name)
-        if spec is None or not spec.origin:
-            continue
-        found[name] = Path(spec.origin)
-        waiting.extend(_imports(found[name]))
+        path = None if name in found or name.startswith(_BY_VALUE) else _file(name)
+        if path is not None:
+            found[name] = path
+            waiting.extend(_imports(path))
     return found
 
 
-def _imports(path: Path) -> set[str]:
-    """Modules of `workers` that a source file names in its imports; of `from a import b` both a and a.b, if it is."""
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    """Modules of `workers` that a source file may mean by its imports: of `from a import b` both a and a.b."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names if alias.name.startswith(f"{_ROOT}."))
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{_ROOT}."):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
-            names.update(name for alias in node.names if _is_module(name := f"{node.module}.{alias.name}"))
-    return names
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(name for name in names if name.startswith(f"{_ROOT}."))
 
 
-def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is no package
-        return False
+@cache
+def _file(module: str) -> Path | None:
+    """Its source; None for what is no module. Nothing is imported to find out."""
+    path = _FOLDER.joinpath(*module.split(".")[1:])
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
 def named_files(settings: dict[str, Any]) -> list[str]:
