@@ -82,6 +82,8 @@ def join_block(block_N2, split, num_splits, reason, keys_C, values_C, parents_D,
     for n in range(len(block_N2)):
         key, payload = block_N2[n]
         d = np.int64(payload & _LOW)
+        if d >= len(parents_D):
+            continue  # the file is damaged: its checksum says so once the section is read
         if reasons_D[d] != NEAR or (num_splits > 1 and not is_in_split(key, split, num_splits)):
             continue
         first = find_or_add(keys_C, values_C, key, payload)

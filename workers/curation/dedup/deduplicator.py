@@ -64,7 +64,9 @@ class Deduplicator:
         num_bands = _FIRST_BUCKET + (spec.num_buckets if spec.minhash else 0)
         self._keys = Spill(work, "keys", num_bands, self._memory // 2)
         self._lines = Spill(work, "lines", 1, self._memory // 4)
-        self._signatures = SignatureFile(work / "signatures.bin", spec.num_buckets * spec.hashes_per_bucket, self.block_documents)
+        self._signatures = SignatureFile(
+            work / "signatures.bin", spec.num_buckets * spec.hashes_per_bucket, self.block_documents
+        )
         self._waiting: list[Signature] = []
         self._texts, self._different_lines = DistinctCounter(), DistinctCounter()
         self._forest: Forest | None = None

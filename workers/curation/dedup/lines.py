@@ -131,5 +131,6 @@ def count_lines(block_N2, split, num_splits, kept_D, keys_C, values_C):  # type:
     """Count each line of a kept document."""
     for n in range(len(block_N2)):
         key, payload = block_N2[n]
-        if kept_D[np.int64(payload & _LOW)] and (num_splits == 1 or is_in_split(key, split, num_splits)):
+        d = np.int64(payload & _LOW)
+        if d < len(kept_D) and kept_D[d] and (num_splits == 1 or is_in_split(key, split, num_splits)):
             count_up(keys_C, values_C, key)

@@ -64,20 +64,17 @@ class NormalWords:
                 known[chunk] = lowered.encode()
             else:
                 rest[chunk] = simplify(chunk).split()
-        self._split({part for parts in rest.values() for part in parts if part not in self._parts})
         for chunk, parts in rest.items():
-            known[chunk] = " ".join([self._parts[part] for part in parts]).encode("utf-8", "surrogatepass")
+            known[chunk] = " ".join([self._words(part) for part in parts]).encode("utf-8", "surrogatepass")
 
-    def _split(self, parts: set[str]) -> None:
-        """Learn what words each part is; spaCy is asked once for all that need it."""
-        hard = []
-        for part in parts:
-            if (part.isalpha() or part.isdigit()) and part not in self._exceptions:
-                self._parts[part] = part
-            else:
-                hard.append(part)
-        if hard:
-            self._parts.update(zip(hard, map(" ".join, self._rules.split_chunks(hard)), strict=True))
+    def _words(self, part: str) -> str:
+        """Words of a part, joined. Exceptions that reach over blanks all hold punctuation, so none is left to find."""
+        if (part.isalpha() or part.isdigit()) and part not in self._exceptions:
+            return part
+        found = self._parts.get(part)
+        if found is None:
+            found = self._parts[part] = " ".join(self._rules.split_chunk(part)[0])
+        return found
 
 
 @lru_cache(maxsize=16)
