@@ -2,14 +2,17 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from browser import AXE, chromium, context
+from corpus import make_versions
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response
 from seed import Seeder, everything
 from service import UI_DIST, Service, serve
 
 from app.services.postgres import EmbeddedPostgres
+from workers.specs.curation import CurationSpec
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,10 +43,16 @@ def seeder(service: Service) -> Seeder:
     return Seeder(service.url, service.admin_token, service.worker_token)
 
 
+@pytest.fixture(scope="session")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[CurationSpec, Path]]:
+    """Two versions of a dataset out of the real curation."""
+    return make_versions(tmp_path_factory.mktemp("datasets"))
+
+
 @pytest.fixture(scope="module")
-def ids(seeder: Seeder) -> dict[str, str]:
+def ids(seeder: Seeder, datasets: list[tuple[CurationSpec, Path]]) -> dict[str, str]:
     """One of each kind of run, seeded once."""
-    return everything(seeder)
+    return everything(seeder, datasets)
 
 
 class Watched:

@@ -8,11 +8,16 @@ import json
 import math
 import random
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
+from corpus import make_versions
+
+from workers.specs.curation import CurationSpec
 
 XSS = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 """Shown in names, tags, logs and documents: it must stay text."""
@@ -282,6 +287,19 @@ def curation(seeder: Seeder, name: str = "debian-docs", **more: Any) -> tuple[st
     return run_id, digest
 
 
+def curated(seeder: Seeder, spec: CurationSpec, folder: Path) -> str:
+    """A finished curation run with the dataset that the real curation left in a folder; the version's digest."""
+    run_id = seeder.launch(spec.model_dump(mode="json"))
+    seeder.report(run_id, state="running")
+    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    info = json.loads(files["dataset.json"])
+    lineage = info.pop("lineage")
+    digest = seeder.artifact(run_id, "dataset", spec.name, files, statistics=info, lineage=lineage)
+    kept = sum(info["funnel"][-1]["documents"].values())
+    seeder.report(run_id, state="completed", events=[event("summary", "done", read=info["read"], kept=kept)])
+    return digest
+
+
 def evaluation(seeder: Seeder, name: str, shift: float = 0.0, **more: Any) -> str:
     """A finished evaluation: bits per byte by language, and a cloze task with items."""
     run_id = seeder.launch({"kind": "evaluation", "name": name}, **more)
@@ -334,11 +352,12 @@ def hello(seeder: Seeder) -> None:
     seeder._send("POST", "/workers/hello", seeder.worker_token, json=body)
 
 
-def everything(seeder: Seeder) -> dict[str, str]:
-    """One of each; their ids by what they are."""
+def everything(seeder: Seeder, datasets: Iterable[tuple[CurationSpec, Path]] = ()) -> dict[str, str]:
+    """One of each; their ids by what they are. Datasets that were really curated are `dataset1`, `dataset2`, ..."""
     hello(seeder)
     ids = {"pipeline": pipeline(seeder)}
     ids["curation"], ids["dataset"] = curation(seeder, "harbour-web")
+    ids |= {f"dataset{n}": curated(seeder, spec, folder) for n, (spec, folder) in enumerate(datasets, start=1)}
     ids["training"] = training(seeder, "smol-8m-muon-seed3", 512, tags=["baseline", "muon"])
     ids["finished"] = training(seeder, "smol-8m-adamw-seed1", 600, finish=True, tags=["adamw"])
     ids["evaluation"] = evaluation(seeder, "smol-8m-adamw-seed1, final")
@@ -354,4 +373,5 @@ def everything(seeder: Seeder) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(everything(Seeder(*sys.argv[1:4])), indent=2))
+    with tempfile.TemporaryDirectory() as made:
+        print(json.dumps(everything(Seeder(*sys.argv[1:4]), make_versions(Path(made))), indent=2))

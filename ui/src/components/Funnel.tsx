@@ -11,7 +11,7 @@ type Select = ((rule: string) => void) | undefined;
 
 function Bar({ left, dropped, most, open }: { left: number; dropped: number; most: number; open: boolean }) {
   return (
-    <span className={`funnel-bar ${open ? 'open' : ''}`} aria-hidden>
+    <span className={`share-track ${open ? 'open' : ''}`} aria-hidden>
       <i style={{ width: `${(left / most) * 100}%` }} />
       {dropped > 0 && <i className="dropped" style={{ width: `max(2px, ${(dropped / most) * 100}%)` }} />}
     </span>
@@ -25,7 +25,7 @@ function RuleName({ rule, pressed, onSelect }: { rule: string; pressed: boolean;
   const name = spellRule(rule).part ?? spellRule(rule).group;
   if (!onSelect) return name;
   return (
-    <button className="funnel-name" onClick={() => onSelect(rule)} aria-pressed={pressed} title={name}>
+    <button className="text-button" onClick={() => onSelect(rule)} aria-pressed={pressed} title={name}>
       {name}
     </button>
   );
@@ -44,7 +44,7 @@ function StageRows({ stage, most, selected, onSelect }: { stage: StageRow; most:
       <tr className={chosen ? 'chosen' : ''}>
         <td className="clip">
           {pressable ? (
-            <button className="funnel-name" onClick={press} aria-expanded={own ? open : undefined} title={spellOut(stage.stage)}>
+            <button className="text-button" onClick={press} aria-expanded={own ? open : undefined} title={spellOut(stage.stage)}>
               {spellOut(stage.stage)}
             </button>
           ) : (
@@ -81,7 +81,7 @@ function Scope({ statistics, view, onView }: { statistics: unknown; view: Funnel
     onView({ ...view, language: kind === 'language' ? name : undefined, source: kind === 'source' ? name : undefined });
   };
   return (
-    <select className="field-input funnel-scope" aria-label="Language or source" value={value} onChange={(event) => choose(event.target.value)}>
+    <select className="field-input scope-select" aria-label="Language or source" value={value} onChange={(event) => choose(event.target.value)}>
       <option value="">All languages and sources</option>
       {codes.length > 1 && (
         <optgroup label="Language">

@@ -115,6 +115,21 @@ export function mergeHistograms(histograms: readonly Histogram[]): Histogram | n
   return { ...largest, language: '', documents: add('documents'), bytes: add('bytes') };
 }
 
+const MIN_BINS = 12;
+
+/** Without the empty bins at both ends, so that the rest is seen; the threshold in force and a margin stay. */
+export function trimHistogram(histogram: Histogram, also: number | null): Histogram {
+  const { documents, edges } = histogram;
+  const inside = (i: number) => [histogram.threshold, also].some((value) => value !== null && value >= (edges[i] ?? 0) && value <= (edges[i + 1] ?? 0));
+  const used = documents.flatMap((count, i) => (count > 0 || inside(i) ? [i] : []));
+  let [from, to] = [Math.max(0, (used[0] ?? 0) - 2), Math.min(documents.length, (used.at(-1) ?? documents.length) + 3)];
+  while (to - from < Math.min(MIN_BINS, documents.length)) {
+    if (to < documents.length) to++;
+    else from--;
+  }
+  return { ...histogram, edges: edges.slice(from, to + 1), documents: documents.slice(from, to), bytes: histogram.bytes.slice(from, to) };
+}
+
 /** Would a document with this figure be dropped? */
 export function drops(bound: Bound, figure: number, threshold: number | null): boolean {
   return threshold !== null && (bound === 'min' ? figure < threshold : figure > threshold);

@@ -6,6 +6,9 @@ const known: Record<string, string> = {
   gopher_repetition: 'Gopher repetition',
   minhash: 'MinHash',
   url: 'URL filter',
+  dedup: 'Duplicates',
+  no_text: 'No text',
+  extract: 'Extraction',
   pii: 'PII',
   lr: 'Learning rate',
   loss: 'Training loss',
@@ -33,11 +36,13 @@ export function spellOut(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** `gopher_quality.min_words` -> [`Gopher quality`, `Min words`]. */
+/** `gopher_quality.min_words` -> [`Gopher quality`, `Min words`]; `...max_top_ngram_char_fraction.2` -> `Max top 2-gram char fraction`. */
 export function spellRule(rule: string): { group: string; part: string | null } {
   const dot = rule.indexOf('.');
   if (dot < 0) return { group: spellOut(rule), part: null };
-  return { group: spellOut(rule.slice(0, dot)), part: spellOut(rule.slice(dot + 1)) };
+  const [field = '', size] = rule.slice(dot + 1).split('.');
+  const named = size === undefined ? field : field.includes('ngram') ? field.replace('ngram', `${size}-gram`) : `${field} ${size}`;
+  return { group: spellOut(rule.slice(0, dot)), part: spellOut(named) };
 }
 
 const languages = new Intl.DisplayNames(['en'], { type: 'language' });

@@ -21,10 +21,11 @@ function write(value: unknown): string {
   return JSON.stringify(value) ?? MISSING;
 }
 
-/** `+4.1 %`, or the count where there was none before. */
+/** `+4.1 %`, from three times on `× 14.4`; `new` where there was none before. */
 function changeOf(left: number, right: number): string {
   if (left === right) return '';
   if (left === 0) return 'new';
+  if (right / left > 3) return `\u00d7 ${formatFigure(Number((right / left).toPrecision(3)))}`;
   const share = right / left - 1;
   return `${share < 0 ? '\u2212' : '+'}${formatPercent(Math.abs(share))}`;
 }

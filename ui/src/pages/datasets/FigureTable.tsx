@@ -40,10 +40,26 @@ function Quality({ sample }: { sample: Sample }) {
   );
 }
 
+function FigureRow({ row }: { row: Row }) {
+  const { group, part } = spellRule(row.rule);
+  const over = drops(row.bound, row.figure, row.threshold);
+  return (
+    <tr className={row.decided ? 'decided' : ''} aria-current={row.decided ? 'true' : undefined}>
+      <td>
+        {row.decided && <span className="visually-hidden">Decided: </span>}
+        {part ?? group}
+      </td>
+      <td className={`num ${over || row.decided ? 'is-not_recovered strong' : ''}`}>{formatFigure(row.figure)}</td>
+      <td className="num muted">{row.threshold === null ? MISSING : `${row.bound === 'min' ? '\u2265' : '\u2264'}\u2009${formatFigure(row.threshold)}`}</td>
+    </tr>
+  );
+}
+
 export function FigureTable({ sample, histograms }: { sample: Sample; histograms: readonly Histogram[] }) {
   const rows = figureRows(sample, histograms);
+  const filters = [...new Set(rows.map((row) => spellRule(row.rule).group))];
   return (
-    <aside className="figure-table" aria-label="Figures of the document">
+    <aside className="figure-table" aria-label="Figures of the document" tabIndex={0}>
       <Quality sample={sample} />
       {rows.length === 0 ? (
         <p className="small muted">No figure was kept of this document.</p>
@@ -56,23 +72,20 @@ export function FigureTable({ sample, histograms }: { sample: Sample; histograms
               <th className="right">Limit</th>
             </tr>
           </thead>
-          <tbody>
-            {rows.map((row) => {
-              const { group, part } = spellRule(row.rule);
-              const over = drops(row.bound, row.figure, row.threshold);
-              return (
-                <tr key={row.rule} className={row.decided ? 'decided' : ''} aria-current={row.decided ? 'true' : undefined}>
-                  <td>
-                    {row.decided && <span className="visually-hidden">Decided: </span>}
-                    {part ?? group}
-                    <span className="tiny muted">{part ? group : ''}</span>
-                  </td>
-                  <td className={`num ${over || row.decided ? 'is-not_recovered strong' : ''}`}>{formatFigure(row.figure)}</td>
-                  <td className="num muted">{row.threshold === null ? MISSING : `${row.bound === 'min' ? '\u2265' : '\u2264'}\u2009${formatFigure(row.threshold)}`}</td>
-                </tr>
-              );
-            })}
-          </tbody>
+          {filters.map((filter) => (
+            <tbody key={filter}>
+              <tr className="figure-filter">
+                <th colSpan={3} scope="rowgroup">
+                  {filter}
+                </th>
+              </tr>
+              {rows
+                .filter((row) => spellRule(row.rule).group === filter)
+                .map((row) => (
+                  <FigureRow key={row.rule} row={row} />
+                ))}
+            </tbody>
+          ))}
         </table>
       )}
     </aside>

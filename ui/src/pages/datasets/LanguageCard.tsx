@@ -45,7 +45,7 @@ export function LanguageCard({ statistics }: { statistics: unknown }) {
               <td>
                 <span className="row">
                   <span className="dot square" style={{ background: slot(i) }} />
-                  <button className="funnel-name" onClick={() => change({ tab: 'funnel', language: row.language, source: undefined })}>
+                  <button className="text-button" onClick={() => change({ tab: 'funnel', language: row.language, source: undefined })}>
                     {spellLanguage(row.language)}
                   </button>
                 </span>

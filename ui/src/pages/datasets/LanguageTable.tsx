@@ -35,12 +35,12 @@ export function LanguageTable({ results, chosen, onChoose }: { results: Result[]
             return (
               <tr key={result.language} aria-selected={result.language === chosen}>
                 <td>
-                  <button className="funnel-name" aria-pressed={result.language === chosen} onClick={() => onChoose(result.language === chosen ? undefined : result.language)}>
+                  <button className="text-button" aria-pressed={result.language === chosen} onClick={() => onChoose(result.language === chosen ? undefined : result.language)}>
                     {spellLanguage(result.language)}
                   </button>
                 </td>
                 <td className="only-wide">
-                  <span className="funnel-bar" aria-hidden>
+                  <span className="share-track" aria-hidden>
                     <i style={{ width: `${(kept / most) * 100}%` }} />
                     <i className="dropped" style={{ width: `${(result.after.documents / most) * 100}%` }} />
                   </span>

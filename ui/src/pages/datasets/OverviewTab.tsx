@@ -2,7 +2,7 @@
 import type { DatasetVersion } from '../../api/queries';
 import { Facts, type Fact } from '../../components/Facts';
 import { countOf, funnelSources, readFunnel } from '../../figures/funnel';
-import { formatBytes, formatCount, formatPercent, formatStep, MISSING } from '../../figures/numbers';
+import { formatBytes, formatCount, formatFigure, formatPercent, formatStep, MISSING } from '../../figures/numbers';
 import { languageFigures, tokensOf } from '../../figures/statistics';
 import { spellOut, spellRule } from '../../figures/words';
 import { LanguageCard } from './LanguageCard';
@@ -56,12 +56,12 @@ function Sources({ statistics }: { statistics: unknown }) {
           {sources.map((row) => (
             <tr key={row.source}>
               <td className="clip source-name">
-                <button className="funnel-name" title={row.source} onClick={() => change({ tab: 'funnel', source: row.source, language: undefined })}>
+                <button className="text-button" title={row.source} onClick={() => change({ tab: 'funnel', source: row.source, language: undefined })}>
                   {row.source}
                 </button>
               </td>
               <td className="only-wide">
-                <span className="funnel-bar" aria-hidden>
+                <span className="share-track" aria-hidden>
                   <i style={{ width: `${(row.kept / most) * 100}%` }} />
                   <i className="dropped" style={{ width: `${(Math.max(0, row.read - row.kept) / most) * 100}%` }} />
                 </span>
@@ -116,44 +116,56 @@ function WorstRules({ statistics }: { statistics: unknown }) {
   );
 }
 
-/** Plain values of the lineage, one level deep: `input.num_files`. */
-function lineageOf(lineage: Table): [string, string][] {
-  const write = (value: unknown) => (typeof value === 'number' ? formatStep(value) : String(value).replace('sha256:', ''));
-  return Object.entries(lineage).flatMap(([name, value]): [string, string][] => {
-    if (typeof value !== 'object' || value === null) return [[spellOut(name), write(value)]];
-    if (Array.isArray(value)) return [[spellOut(name), value.map(write).join(', ')]];
+type Line = [string, string];
+const write = (value: unknown) => (typeof value === 'number' ? formatFigure(value) : String(value).replace('sha256:', ''));
+
+/** Plain values of the lineage, one level deep: `Input: files`. The recipe stands in its run. */
+function lineageOf(lineage: Table): { rows: Line[]; versions: Line[] } {
+  const rows = Object.entries(lineage).flatMap(([name, value]): Line[] => {
+    if (name === 'recipe' || name === 'versions' || value === null) return [];
+    if (typeof value !== 'object') return [[spellOut(name), write(value)]];
     return Object.entries(value)
       .filter(([, inner]) => typeof inner !== 'object')
-      .map(([inner, v]) => [`${spellOut(name)}: ${spellOut(inner).toLowerCase()}`, write(v)]);
+      .map(([inner, v]) => [`${spellOut(name)}: ${spellOut(inner).toLowerCase()}`, inner.endsWith('bytes') && typeof v === 'number' ? formatBytes(v) : write(v)]);
   });
+  const versions = Object.entries(table(lineage['versions'])).map(([name, value]): Line => [name, String(value)]);
+  return { rows, versions };
+}
+
+function Lines({ lines }: { lines: Line[] }) {
+  return (
+    <dl className="origin">
+      {lines.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd className="mono clip" title={value}>
+            {value}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
 }
 
 function Origin({ version }: { version: DatasetVersion }) {
-  const rows = lineageOf(version.lineage);
-  const rejects = Object.entries(table(version.statistics['rejects'])).filter(([, n]) => countOf(n) > 0);
-  if (rows.length === 0 && rejects.length === 0) return null;
+  const { rows, versions } = lineageOf(version.lineage);
+  const rejects = Object.entries(table(version.statistics['rejects'])).flatMap(([reason, n]): Line[] => (countOf(n) > 0 ? [[`Unreadable: ${spellOut(reason).toLowerCase()}`, formatCount(countOf(n))]] : []));
+  if (rows.length + versions.length + rejects.length === 0) return null;
   return (
     <section className="card" aria-label="Origin">
       <div className="card-head">
         <h2>Origin</h2>
         <span className="small muted">equal input and recipe give an equal digest</span>
       </div>
-      <dl className="card-body origin">
-        {rejects.map(([reason, n]) => (
-          <div key={reason}>
-            <dt>Unreadable: {spellOut(reason).toLowerCase()}</dt>
-            <dd className="num">{formatCount(countOf(n))}</dd>
-          </div>
-        ))}
-        {rows.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd className="mono clip" title={value}>
-              {value}
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <div className="card-body stack">
+        <Lines lines={[...rejects, ...rows]} />
+        {versions.length > 0 && (
+          <details className="origin-versions">
+            <summary className="small muted">Made with {versions.length} libraries</summary>
+            <Lines lines={versions} />
+          </details>
+        )}
+      </div>
     </section>
   );
 }

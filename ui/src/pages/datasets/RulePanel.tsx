@@ -5,7 +5,7 @@ import type { DatasetVersion } from '../../api/queries';
 import { Histogram } from '../../charts/Histogram';
 import { Facts } from '../../components/Facts';
 import { Segmented } from '../../components/Segmented';
-import { addConsequences, consequenceOf, mergeHistograms, writeDifference, type Consequence } from '../../figures/histograms';
+import { addConsequences, consequenceOf, mergeHistograms, trimHistogram, writeDifference, type Consequence } from '../../figures/histograms';
 import { formatBytes, formatCount, formatFigure, formatPercent, MISSING } from '../../figures/numbers';
 import { ratesOf } from '../../figures/statistics';
 import { canSwitchOff, valueIn, type Draft, type RuleFigures, type ThresholdGroup } from '../../figures/thresholds';
@@ -32,6 +32,7 @@ function bytesDifference(result: Consequence): string {
 function Consequences({ version, result, value, language }: { version: DatasetVersion; result: Consequence; value: number | null; language: string | undefined }) {
   const rate = ratesOf(version.statistics).bytesPerToken(language);
   const tokens = rate ? (result.before.bytes - result.after.bytes) / rate : null;
+  const moved = result.after.documents !== result.before.documents;
   const share = result.total.documents ? result.after.documents / result.total.documents : 0;
   return (
     <div className="consequences" aria-live="polite">
@@ -39,8 +40,8 @@ function Consequences({ version, result, value, language }: { version: DatasetVe
         facts={[
           { name: 'Reach the rule', value: formatCount(result.total.documents), note: 'documents' },
           { name: value === null ? 'Dropped, rule off' : `Dropped at ${formatFigure(value)}`, value: formatCount(result.after.documents), note: formatPercent(share) },
-          { name: 'Change of dropped', value: writeDifference(result), note: result.after.least === result.after.most ? 'exact' : 'inside a bin' },
-          { name: 'Change of kept text', value: bytesDifference(result), note: tokens === null ? undefined : `about ${formatCount(Math.round(Math.abs(tokens)))} tokens` },
+          { name: 'Change of dropped', value: writeDifference(result), note: moved ? (result.after.least === result.after.most ? 'exact' : 'estimated inside a bin') : undefined },
+          { name: 'Change of kept text', value: bytesDifference(result), note: tokens === null || !moved ? undefined : `about ${formatCount(Math.round(Math.abs(tokens)))} tokens` },
         ]}
       />
     </div>
@@ -58,9 +59,10 @@ export function RulePanel({ version, rule, draft, language, onLanguage, onThresh
   const [log, setLog] = useState(false);
   const group = pickGroup(rule, language);
   const own = group?.histograms.find((item) => item.language === language);
-  const shown = own ?? (group ? mergeHistograms(group.histograms) : null);
-  if (!group || !shown) return null;
+  const whole = own ?? (group ? mergeHistograms(group.histograms) : null);
+  if (!group || !whole) return null;
   const value = valueIn(draft, group);
+  const shown = trimHistogram(whole, null);
   const results = group.histograms.map((item) => consequenceOf(item, value));
   const result = own ? consequenceOf(own, value) : addConsequences(results);
   const { group: filter, part } = spellRule(rule.rule);
@@ -115,7 +117,7 @@ function LanguageSelect({ rule, language, onLanguage }: { rule: RuleFigures; lan
   if (codes.length < 2) return null;
   const known = language !== undefined && codes.includes(language) ? language : '';
   return (
-    <select className="field-input funnel-scope" aria-label="Language of the histogram" value={known} onChange={(event) => onLanguage(event.target.value || undefined)}>
+    <select className="field-input scope-select" aria-label="Language of the histogram" value={known} onChange={(event) => onLanguage(event.target.value || undefined)}>
       <option value="">{rule.groups.length > 1 ? 'Largest group of languages' : 'All languages'}</option>
       {codes.map((code) => (
         <option key={code} value={code}>

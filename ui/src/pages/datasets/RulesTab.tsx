@@ -5,6 +5,7 @@ import { histogramsQuery } from '../../api/curation';
 import { ApiError } from '../../api/client';
 import type { DatasetVersion } from '../../api/queries';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
+import { readFunnel } from '../../figures/funnel';
 import { addConsequences, consequenceOf } from '../../figures/histograms';
 import { formatCount, formatPercent } from '../../figures/numbers';
 import { groupThresholds, readDraft, setThreshold, valueIn, writeDraft, type Draft, type RuleFigures } from '../../figures/thresholds';
@@ -68,6 +69,13 @@ function RuleList({ rules, draft, chosen, onChoose }: { rules: RuleFigures[]; dr
   );
 }
 
+/** In the order in which the stages judge. */
+function inOrder(rules: RuleFigures[], version: DatasetVersion): RuleFigures[] {
+  const stages = readFunnel(version.statistics).map((stage) => stage.stage);
+  const place = (rule: RuleFigures) => stages.indexOf(rule.rule.split('.')[0] ?? '');
+  return [...rules].sort((a, b) => place(a) - place(b));
+}
+
 /** The rule asked for, else the one that drops most. */
 function openRule(rules: RuleFigures[], asked: string | undefined): RuleFigures | undefined {
   const most = (rule: RuleFigures) => droppedOf(rule, {}).before.documents;
@@ -77,7 +85,7 @@ function openRule(rules: RuleFigures[], asked: string | undefined): RuleFigures 
 export default function RulesTab({ version }: { version: DatasetVersion }) {
   const [search, change] = useDatasetSearch();
   const { data, error, refetch } = useQuery(histogramsQuery(version.digest));
-  const rules = useMemo(() => groupThresholds(data ?? []), [data]);
+  const rules = useMemo(() => inOrder(groupThresholds(data ?? []), version), [data, version]);
   const draft = useMemo(() => readDraft(search.draft), [search.draft]);
   const absent = error instanceof ApiError && error.status === 404;
   if (error && !data && !absent) return <ProblemCard error={error} what="The figures of the rules could not be loaded" retry={() => void refetch()} />;
