@@ -78,7 +78,10 @@ def pages() -> dict[str, str]:
 
 
 def _spec(folder: Path, version: int) -> CurationSpec:
-    fineweb = {"kind": "fineweb_quality", "max_short_line_ratio": 0.67 if version == 1 else 0.8}
+    ngrams = {"max_duplicate_ngram_char_fraction": {}, "max_top_ngram_char_fraction": {2: 0.35}}
+    repetition = {"kind": "gopher_repetition"} | ngrams
+    short, twice = (0.67, 0.01) if version == 1 else (0.8, 0.5)
+    fineweb = {"kind": "fineweb_quality", "max_short_line_ratio": short, "max_duplicate_line_char_ratio": twice}
     quality = {"kind": "gopher_quality", "languages": ["en"], "min_words": 50 if version == 1 else 30}
     others = {"kind": "gopher_quality", "languages": ["de", "fr"], "min_words": 20, "min_stop_words": None}
     return CurationSpec.model_validate(
@@ -88,7 +91,7 @@ def _spec(folder: Path, version: int) -> CurationSpec:
             "input": {"kind": "folder", "path": str(folder)},
             "language": {"languages": ["en", "de", "fr"], "min_score": 0.5},
             "filters": [
-                {"kind": "gopher_repetition", "max_duplicate_ngram_char_fraction": {}, "max_top_ngram_char_fraction": {2: 0.35}},
+                repetition,
                 quality,
                 others,
                 fineweb,

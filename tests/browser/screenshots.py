@@ -8,19 +8,28 @@ from pathlib import Path
 
 import httpx
 from browser import PHONE, WIDE, chromium, context
+from corpus import NAME
 from service import Service
+
+SHORT = "fineweb_quality.max_short_line_ratio"
 
 
 def paths(ids: dict[str, str]) -> dict[str, str]:
     """The page's address by the picture's name."""
-    dataset = ids["dataset"].removeprefix("sha256:")
+    dataset, made, newer = (ids[name].removeprefix("sha256:") for name in ("dataset", "dataset1", "dataset2"))
     return {
         "runs": "/runs",
         "run": f"/runs/{ids['training']}?iv=i1",
         "pipeline": f"/runs/{ids['pipeline']}",
         "launch": "/launch",
         "datasets": "/datasets",
-        "dataset": f"/datasets/{dataset}?rule=fineweb_quality.max_short_line_ratio&sample=0",
+        "dataset": f"/datasets/{made}?tab=overview",
+        "dataset-funnel": f"/datasets/{made}?tab=funnel&rule=gopher_quality.min_words",
+        "dataset-rules": f"/datasets/{made}?tab=rules&rule={SHORT}&language=en&draft={SHORT}:0.75",
+        "dataset-samples": f"/datasets/{made}?tab=samples&rule=gopher_quality.min_words&label=true",
+        "dataset-spans": f"/datasets/{dataset}?tab=samples&rule={SHORT}&sample=0",
+        "dataset-duplicates": f"/datasets/{made}?tab=clusters",
+        "dataset-compare": f"/datasets/{newer}?tab=versions&against={made}",
         "evaluations": "/evaluations",
         "workers": "/workers",
         "log": f"/runs/{ids['training']}?tab=log",
@@ -33,12 +42,16 @@ def find_ids(service: Service) -> dict[str, str]:
     headers = {"Authorization": f"Bearer {service.admin_token}"}
     runs = httpx.get(f"{service.url}/api/v1/runs?limit=200", headers=headers, timeout=10).json()["items"]
     sets = httpx.get(f"{service.url}/api/v1/datasets", headers=headers, timeout=10).json()["items"]
+    path = f"{service.url}/api/v1/datasets/{NAME}/versions"
+    versions = httpx.get(path, headers=headers, timeout=10).json()["items"]
     named = {run["name"]: run["id"] for run in runs}
     return {
         "training": named["smol-8m-muon-seed3"],
         "pipeline": named["Six languages, 8 M"],
         "evaluation": named["smol-8m-adamw-seed1, final"],
         "dataset": next(item["digest"] for item in sets if item["name"] == "harbour-web"),
+        "dataset1": versions[-1]["digest"],
+        "dataset2": versions[0]["digest"],
     }
 
 

@@ -144,7 +144,7 @@ def test_a_pipeline_links_its_stages(ui, ids):
 
 
 def test_samples_by_rule_show_the_figure_its_threshold_and_the_span(ui, ids):
-    page = ui.go(f"/datasets/{ids['dataset'].removeprefix('sha256:')}")
+    page = ui.go(f"/datasets/{ids['dataset'].removeprefix('sha256:')}?tab=funnel")
     page.get_by_role("button", name="FineWeb quality", exact=True).click()
     page.get_by_role("button", name="Max short line ratio", exact=True).click()
     assert "rule=fineweb_quality.max_short_line_ratio" in page.url
@@ -171,7 +171,7 @@ def test_hostile_text_stays_text(ui, ids):
     for path in ("/runs", f"/runs/{ids['hostile']}", f"/runs/{ids['training']}?tab=log", "/evaluations"):
         page = ui.go(path)
         settle(page)
-    page = ui.go(f"/datasets/{ids['dataset'].removeprefix('sha256:')}?kept=true")
+    page = ui.go(f"/datasets/{ids['dataset'].removeprefix('sha256:')}?verdict=kept")
     page = ui.go(f"/datasets/{ids['dataset'].removeprefix('sha256:')}?q=tries")
     expect(page.get_by_role("article", name="Document")).to_contain_text(XSS)
     assert page.evaluate("window.hacked") is None

@@ -35,7 +35,7 @@ function VersionRow({ version, current, against, onCompare }: { version: Dataset
       <td className="num">{formatCount(its)}</td>
       <td className="num muted only-wide">{change === null ? '' : `${formatDifference(change * 100, 1)}\u2009%`}</td>
       <td className="num muted only-wide">{last && stages[0] ? formatPercent(last.left / (stages[0].left + stages[0].dropped || 1)) : MISSING}</td>
-      <td className="num muted">
+      <td className="num muted only-wide">
         <When time={version.created_at} />
       </td>
       <td className="right">
@@ -67,7 +67,7 @@ export default function VersionsTab({ version }: { version: DatasetVersion }) {
               <th className="right">Tokens</th>
               <th className="right only-wide">to this one</th>
               <th className="right only-wide">Kept</th>
-              <th className="right">Built</th>
+              <th className="right only-wide">Built</th>
               <th>
                 <span className="visually-hidden">Compare</span>
               </th>
