@@ -86,6 +86,13 @@ class Deduplicator:
         if len(self._waiting) == self.block_documents:
             self._write_keys()
 
+    def flush(self) -> None:
+        """Write what waits in memory to disk; `verdicts` begins with it."""
+        if self._waiting:
+            self._write_keys()
+        self._keys.finish()
+        self._lines.finish()
+
     def verdicts(self) -> Iterator[Verdict]:
         """One for each document, in their order. Raises DamagedSpillError when the work folder was tampered with."""
         forest = self._resolve()
@@ -158,10 +165,7 @@ class Deduplicator:
     def _resolve(self) -> Forest:
         if self._forest is not None:
             return self._forest
-        if self._waiting:
-            self._write_keys()
-        self._keys.finish()
-        self._lines.finish()
+        self.flush()
         forest = Forest(self.num_documents, self.work, self._memory // 4)
         for bands, reason in (
             (range(_URL_BAND, _TEXT_BAND), SAME_URL),
