@@ -5,7 +5,6 @@ So a spec with one changed filter shares its keys with the old one up to that fi
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +27,6 @@ class Chain:
     """The links of a spec."""
 
     spec: CurationSpec
-    sources: Sequence[str] = ()
-    """Names under which the statistics count sources."""
 
     @cached_property
     def first(self) -> list[Link]:
@@ -93,7 +90,7 @@ class Chain:
     def _summary_settings(self) -> list[Any]:
         """Thresholds are among them: the bins of histograms depend on them."""
         rules = self.spec.model_dump(mode="json", include={"filters", "language", "samples_per_rule"})
-        return [rules, list(self.sources), judges_early(self.spec)]
+        return [rules, judges_early(self.spec)]
 
 
 _BASE_MODULES = (

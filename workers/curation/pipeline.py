@@ -96,7 +96,8 @@ class _Run:
         self.files = list_files(self.root)
         self.described = describe_files(self.root, self.files)
         sizes = [(file.path, file.num_bytes) for file in self.described]
-        self.chain = Chain(spec, tuple(largest_sources(sizes)))
+        self.chain = Chain(spec)
+        self.sources = largest_sources(sizes)
         self.records = Records(self.root, self.files, [size for _, size in sizes], spec)
         self.num_read = 0
         self._looked = time.monotonic()
@@ -104,11 +105,9 @@ class _Run:
     def write(self, out: Path) -> dict[str, Any]:
         """Do it all into the folder `out`."""
         folders = tuple((digest, str(path)) for digest, path in sorted(self.scorers.items()))
-        settings = Settings(
-            self.spec, tuple(self.chain.first), tuple(self.chain.sources), folders, str(self.home.absolute())
-        )
+        settings = Settings(self.spec, tuple(self.chain.first), folders, str(self.home.absolute()))
         with whole_folder(out) as folder, build_engine(self.spec, set_up, (settings,)) as engine:
-            with Results(self.spec, folder) as results:
+            with Results(self.spec, folder, self.sources) as results:
                 statistics = self._work(engine, folder, results)
             statistics["lineage"] = {
                 "fingerprint": documents_fingerprint(self.spec, self.described),

@@ -24,12 +24,12 @@ _MIN_RECORDS_TO_JUDGE = 50
 class Results:
     """Sums over the chunks, and the files made of them. A context manager: rejects are written as they come."""
 
-    def __init__(self, spec: CurationSpec, folder: Path) -> None:
+    def __init__(self, spec: CurationSpec, folder: Path, sources: Iterable[str]) -> None:
         self.spec, self.folder = spec, folder
         names = stage_names(spec)
         middle = names.index("dedup")
         self.first_stages, self.second_stages = names[:middle], names[middle:]
-        self.statistics = Statistics(names)
+        self.statistics = Statistics(names, sources)
         self.histograms = Histograms(Binning(spec))
         self.picks = Picks(spec.samples_per_rule)
         self.clusters = Clusters()

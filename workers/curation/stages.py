@@ -76,7 +76,6 @@ class Settings:
 
     spec: CurationSpec
     first: tuple[Link, ...]
-    sources: tuple[str, ...]
     scorers: tuple[tuple[str, str], ...] = ()
     """Digest of a quality scorer, and its folder."""
     home: str = ""
@@ -95,8 +94,8 @@ class Stages:
         self.filters = [build_filter(_with_folder(filter_, scorers)) for filter_ in spec.filters]
         self.signer = build_signer(spec.dedup)
         self.summarizers = {
-            "summary": Summarizer(spec, names[:middle], [], settings.sources),
-            "final": Summarizer(spec, names[middle:], names[:middle], settings.sources),
+            "summary": Summarizer(spec, names[:middle], []),
+            "final": Summarizer(spec, names[middle:], names[:middle]),
         }
         self.lines: LineIndex | None = None
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL)

@@ -38,10 +38,14 @@ def length_bin(num_chars: int) -> int:
 
 
 class Statistics:
-    """Documents and bytes that came through each stage, in the order of the stages."""
+    """Documents and bytes that came through each stage, in the order of the stages.
 
-    def __init__(self, stages: list[str]) -> None:
+    `sources`: those that are counted by name, the others together.
+    """
+
+    def __init__(self, stages: list[str], sources: Iterable[str]) -> None:
         self.stages = stages
+        self._named = frozenset(sources)
         self.rejects: Counter[str] = Counter()
         self.replaced: Counter[str] = Counter()
         """Personal data, by kind."""
@@ -58,18 +62,21 @@ class Statistics:
         for language, source, documents, num_bytes in summary["passed"]:
             for stage, count, size in zip(stages, documents, num_bytes, strict=True):
                 if count:
-                    self._add_passed(stage, language, source, count, size)
+                    self._add_passed(stage, language, self._name(source), count, size)
         for stage, rule, language, count in summary["dropped"]:
             self._dropped[stage][rule][language] += count
         for _, reason, _ in summary["rejects"]:
             self.rejects[reason] += 1
         self.replaced.update(dict(summary.get("pii", ())))
         for language, source, count in summary.get("words", ()):
-            self._kept["words"][source][language] += count
+            self._kept["words"][self._name(source)][language] += count
         for language, counts in summary.get("lengths", ()):
             self._lengths[language] = [
                 a + b for a, b in zip(self._lengths.get(language, [0] * len(counts)), counts, strict=True)
             ]
+
+    def _name(self, source: str) -> str:
+        return source if source in self._named else OTHER
 
     def _add_passed(self, stage: str, language: str, source: str, count: int, size: int) -> None:
         for counters, name in ((self._languages, language), (self._sources, source)):

@@ -10,7 +10,7 @@ import orjson
 from workers.curation.histograms import Binning
 from workers.curation.pages import Page
 from workers.curation.samples import pick, rank
-from workers.curation.statistics import LENGTH_EDGES, OTHER, UNKNOWN, length_bin, source_name
+from workers.curation.statistics import LENGTH_EDGES, UNKNOWN, length_bin, source_name
 from workers.specs.curation import CurationSpec
 
 _WORD = re.compile(r"\w+")
@@ -19,11 +19,8 @@ _WORD = re.compile(r"\w+")
 class Summarizer:
     """Summaries of chunks. `stages`: those that this summary covers, in their order."""
 
-    def __init__(
-        self, spec: CurationSpec, stages: Sequence[str], before: Sequence[str], sources: Sequence[str]
-    ) -> None:
+    def __init__(self, spec: CurationSpec, stages: Sequence[str], before: Sequence[str]) -> None:
         self.stages, self.before = list(stages), list(before)
-        self.sources = frozenset(sources)
         self.per_rule = spec.samples_per_rule
         self.is_last = stages[-1] == "pii"
         self._binning = Binning(spec)
@@ -42,14 +39,14 @@ class Summarizer:
             "samples": self._samples(mine),
         }
         if self.is_last:
-            summary |= _contents(mine, self.sources)
+            summary |= _contents(mine)
         return orjson.dumps(summary)
 
     def _passed(self, mine: list[tuple[int, Page]]) -> list[Any]:
         """[language, source, documents by stage, bytes by stage]."""
         sums: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
         for _, page in mine:
-            key = _language(page), self._source(page)
+            key = _language(page), source_name(page.document.source)
             documents, num_bytes = sums.setdefault(key, ([0] * len(self.stages), [0] * len(self.stages)))
             for at, size in enumerate(self._sizes_after(page)):
                 documents[at] += 1
@@ -100,20 +97,15 @@ class Summarizer:
                 candidates[rule, _language(page)].append((rank(page.document.id), number))
         return pick(candidates, self.per_rule)
 
-    def _source(self, page: Page) -> str:
-        name = source_name(page.document.source)
-        return name if name in self.sources else OTHER
 
-
-def _contents(mine: list[tuple[int, Page]], sources: frozenset[str]) -> dict[str, Any]:
+def _contents(mine: list[tuple[int, Page]]) -> dict[str, Any]:
     """Words by language and source, and lengths by language, of the pages that are left."""
     words: Counter[tuple[str, str]] = Counter()
     lengths: dict[str, list[int]] = defaultdict(lambda: [0] * (len(LENGTH_EDGES) - 1))
     for _, page in mine:
         if page.is_alive:
-            name = source_name(page.document.source)
             text = page.document.text
-            words[_language(page), name if name in sources else OTHER] += len(_WORD.findall(text))
+            words[_language(page), source_name(page.document.source)] += len(_WORD.findall(text))
             lengths[_language(page)][length_bin(len(text))] += 1
     replaced = sum((Counter(page.replaced) for _, page in mine), Counter[str]())
     return {
