@@ -18,7 +18,7 @@ from numba import njit
 SPACE, BREAK, MARK, LETTER, DIGIT = range(5)
 """Classes of signs, in an order that the passes use: blanks first, what words are made of last."""
 _TABLE = 1 << 16
-_EMOJI = 0x1F000
+_EMOJI, _EMOJI_END = 0x1F000, 0x20000
 
 CHARS, WORDS, LINES, LETTERS, DIGITS, UPPERS, MARKS, SENTENCES, ENDED_LINES = range(9)
 """Places in what `measure_shape` counts: sentences and lines end with one of . ! ? … and their kin."""
@@ -61,7 +61,7 @@ def max_slots(num_codes: int, word_ngrams: int, num_char_ngrams: int) -> int:
 
 @njit(cache=True)
 def _class(code, classes):
-    return classes[code] if code < _TABLE else MARK if code >= _EMOJI else LETTER
+    return classes[code] if code < _TABLE else MARK if _EMOJI <= code < _EMOJI_END else LETTER
 
 
 @njit(cache=True)

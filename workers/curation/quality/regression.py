@@ -69,16 +69,17 @@ def _transposed_times(starts, columns_E, values_E, residual_NL, num_columns):
     return result
 
 
-def ridge(design: Design, targets: Floats, strengths: Floats) -> tuple[Floats, Floats]:
+def ridge(design: Design, targets: Floats, strengths: Floats, tolerance: float = _TOLERANCE) -> tuple[Floats, Floats]:
     """Minimise |X w - y|^2 + strength |w|^2 for each strength.  (N,), (L,) -> (V, L), (S, L)
 
-    Raises ValueError when there is no document, or a target is not finite.
+    `tolerance` is the energy norm of what remains, over that of the target. Predictions settle long before the weights
+    do. Raises ValueError when there is no document, or a target is not finite.
     """
     if not len(targets) or not np.isfinite(targets).all():
         raise ValueError("a regression needs documents with finite labels")
     system = _System(design, strengths)
     target = system.join(*design.correlate(np.repeat(targets[:, None], len(strengths), axis=1)))
-    return system.part(_conjugate_gradients(system, target))
+    return system.part(_conjugate_gradients(system, target, tolerance))
 
 
 class _System:
@@ -116,11 +117,11 @@ class _System:
         return np.concatenate([sparse_VL, dense_SL])
 
 
-def _conjugate_gradients(system: _System, target: Floats) -> Floats:
+def _conjugate_gradients(system: _System, target: Floats, tolerance: float) -> Floats:
     weights, residual = np.zeros_like(target), target.copy()
     direction = system.precondition(residual)
     energy = (residual * direction).sum(0)
-    goal = energy * _TOLERANCE**2
+    goal = energy * tolerance**2
     for _ in range(_MAX_STEPS):
         if (energy <= goal).all():
             break

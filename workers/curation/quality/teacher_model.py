@@ -129,6 +129,9 @@ def find_model(name: str) -> Path:
 def load_model(path: Path, device: str) -> tuple[Any, Any]:
     """(model, tokenizer) of `transformers`. Raises ValueError when they cannot be loaded."""
     from transformers import AutoModelForCausalLM, AutoTokenizer  # here: it takes seconds to import
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # progress is reported by documents
 
     folder, file = (path.parent, {"gguf_file": path.name}) if path.is_file() else (path, {})
     safe = {} if file else {"use_safetensors": True}
