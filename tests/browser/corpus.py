@@ -10,7 +10,7 @@ from workers.reporter import MemoryReporter
 from workers.specs.curation import CurationSpec
 
 NAME = "port-notices"
-HIDDEN = "a bell\x07 rang, then \u202eevil\u202c spoke"
+HIDDEN = "a bell rang, then \u202eevil\u202c spoke"
 """Characters without a shape: they must be seen, and must not turn the line around."""
 ARABIC = "هذه صفحة باللغة العربية عن الميناء والسفن التي تصل كل صباح إلى الرصيف القديم."
 

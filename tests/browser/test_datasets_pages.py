@@ -216,7 +216,7 @@ def test_two_versions_are_compared(ui, ids):
 def test_text_of_documents_keeps_its_direction_and_shows_hidden_characters(ui, ids):
     page = ui.go(address(ids, tab="samples", verdict="all", q="evil"))
     text = page.get_by_role("region", name="Text of the document")
-    expect(text.locator(".hidden-char")).to_have_text(["U+0007", "RLO", "PDF"])
+    expect(text.locator(".hidden-char")).to_have_text(["RLO", "PDF"])
     assert "\u202e" not in text.inner_text()
     page = ui.go(address(ids, tab="samples", rule="language.not_wanted"))
     expect(text).to_contain_text(ARABIC[:20])
@@ -262,7 +262,7 @@ def test_every_tab_fits_a_phone(ui, ids):
 
 
 def test_a_name_of_300_characters_fits(ui, ids, seeder):
-    name = "a-very-long-name-" * 17 + "of-300-chars"
+    name = ("a-very-long-name-" * 20)[:300]
     run_id = seeder.launch({"kind": "curation", "name": name})
     seeder.report(run_id, state="running")
     digest = seeder.artifact(run_id, "dataset", name, {"dataset.json": b"{}"}, statistics={}, lineage={})
