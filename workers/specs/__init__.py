@@ -15,9 +15,7 @@ from workers.specs.training import TrainingSpec
 
 __all__ = ["RUN_SPEC", "SPEC_VERSION", "AnySpec", "RunSpec", "preset_names", "preset_text"]
 
-AnySpec = (
-    CurationSpec | QualityTrainingSpec | TrainingSpec | EvaluationSpec | ReleaseSpec | PipelineSpec | AblationSpec
-)
+AnySpec = CurationSpec | QualityTrainingSpec | TrainingSpec | EvaluationSpec | ReleaseSpec | PipelineSpec | AblationSpec
 RunSpec = Annotated[AnySpec, Field(discriminator="kind")]
 RUN_SPEC: TypeAdapter[AnySpec] = TypeAdapter(RunSpec)
 
