@@ -101,7 +101,7 @@ def test_languages_are_the_specs(folder):
     ("scorer", "message"),
     [
         ("sha256:" + "0" * 64, "its digest is resolved by the service's run"),
-        ("/nowhere", "is no folder on this worker"),
+        ("/no/such/place", "is no folder on this worker"),
     ],
 )
 def test_a_scorer_that_is_no_folder_says_what_to_do(scorer, message):

@@ -172,9 +172,12 @@ def test_the_command_trains_and_prints_a_summary_last(tmp_path, capsys):
     ("changes", "message"),
     [
         ({"features": {"num_buckets_log2": 99}}, "/features/num_buckets_log2"),
-        ({"labels": {"kind": "file", "path": "/nowhere.jsonl"}}, "/nowhere.jsonl cannot be read"),
+        ({"labels": {"kind": "file", "path": "/no/such/place.jsonl"}}, "/no/such/place.jsonl cannot be read"),
         ({"labels": {"kind": "people", "dataset": "sha256:" + "0" * 64}}, "headrace quality labels"),
-        ({"labels": {"kind": "teacher", "model": "/nowhere", "dataset": "/data"}}, "there is no teacher '/nowhere'"),
+        (
+            {"labels": {"kind": "teacher", "model": "/no/such/place", "dataset": "/data"}},
+            "there is no teacher '/no/such/place'",
+        ),
         (
             {"labels": {"kind": "teacher", "dataset": "/d", "method": "perplexity", "scale": "probability"}},
             "scale: rank",
