@@ -1,10 +1,11 @@
 """Curation: documents, then tokens; each stage is cached by the content that went into it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
-from prefect import flow, task
+from prefect import Task, flow, task
 from prefect.context import TaskRunContext
 from prefect.tasks import exponential_backoff
 
@@ -12,7 +13,10 @@ from flows.hooks import report_end
 from flows.job import Job, open_job
 from flows.retries import worth_retrying
 from workers.specs.curation import CurationSpec
+from workers.specs.curation.quality import QualityScore
 from workers.specs.events import Artifact
+
+P = ParamSpec("P")
 
 
 def _documents_key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
@@ -24,35 +28,43 @@ def _dataset_key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
     return f"dataset-{spec.content_hash()}-{arguments['documents']}"
 
 
-@task(
-    name="documents",
-    cache_key_fn=_documents_key,
-    persist_result=True,
-    result_serializer="json",
-    retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=5),
-    retry_condition_fn=worth_retrying,
-)
+def _cached(
+    name: str, key: Callable[[TaskRunContext, dict[str, Any]], str]
+) -> Callable[[Callable[P, str]], Task[P, str]]:
+    """A task whose result comes from the cache when its key has not changed, and that outlives a failing network."""
+    return task(
+        name=name,
+        cache_key_fn=key,
+        persist_result=True,
+        result_serializer="json",
+        retries=2,
+        retry_delay_seconds=exponential_backoff(backoff_factor=5),
+        retry_condition_fn=worth_retrying,
+    )
+
+
+@_cached("documents", _documents_key)
 def make_documents(job: Job, spec: CurationSpec, key: str) -> str:
     """Read, extract, filter, deduplicate. Returns the digest of the documents in the store."""
-    from workers.curation.pipeline import curate  # here: registering deployments needs no extractor
+    from workers.curation.pipeline import JOURNAL, curate  # here: registering deployments needs no extractor
 
     out = job.work / f"documents-{key[:16]}"
     if not out.is_dir():
-        curate(spec, home=job.home, out=out, reporter=job.reporter)
+        curate(
+            spec, home=job.home, out=out, reporter=job.reporter, journal=job.home / JOURNAL, scorers=_scorers(job, spec)
+        )
     statistics = json.loads((out / "statistics.json").read_text(encoding="utf-8"))
     return job.publish(out, "other", f"{spec.name} documents", {"statistics": statistics, "fingerprint": key}).digest
 
 
-@task(
-    name="dataset",
-    cache_key_fn=_dataset_key,
-    persist_result=True,
-    result_serializer="json",
-    retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=5),
-    retry_condition_fn=worth_retrying,
-)
+def _scorers(job: Job, spec: CurationSpec) -> dict[str, Path]:
+    """Quality scorers that the spec names by digest -> their folders on this worker. The spec stays as it is."""
+    filters = [filter_ for filter_ in spec.filters if isinstance(filter_, QualityScore)]
+    digests = {filter_.scorer for filter_ in filters if filter_.scorer.startswith("sha256:")}
+    return {digest: job.fetch(digest) for digest in sorted(digests)}
+
+
+@_cached("dataset", _dataset_key)
 def make_dataset(job: Job, spec: CurationSpec, documents: str) -> str:
     """Train the tokenizer and pack. Returns the artifact of the dataset version as JSON."""
     from workers.curation.pack import pack

@@ -302,17 +302,23 @@ def _with_folder(filter_: Filter, scorers: dict[str, str]) -> Filter:
     return filter_
 
 
-_process: list[Stages] = []
-"""The plugins of this process: a pool has no other place for what each of its processes builds once."""
+_process: list[Stages | Exception] = []
+"""The plugins of this process, or why it has none: a pool has no other place for what each process builds once."""
 
 
 def set_up(settings: Settings) -> None:
     """Build the plugins of this process."""
     if settings.home:
         os.environ["HEADRACE_HOME"] = settings.home  # evaluation sets lie there
-    _process[:] = [Stages(settings)]
+    try:
+        _process[:] = [Stages(settings)]
+    except Exception as error:  # kept for the first batch: raised here, it would end the process unheard
+        _process[:] = [error]
 
 
 def run(batch: list[Item]) -> Result:
-    """`Stages.run` in a worker."""
-    return _process[0].run(batch)
+    """`Stages.run` in a worker. Raises what building the plugins raised: a missing list, a scorer that is none."""
+    stages = _process[0]
+    if isinstance(stages, Exception):
+        raise stages
+    return stages.run(batch)
