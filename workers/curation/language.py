@@ -38,6 +38,7 @@ class Identifier:
         Rules: `language.not_wanted`, `language.min_score` (threshold of its language, else `min_score`).
         """
         document.language, document.language_score = self.identify(document.text)
+        document.figures["language.min_score"] = document.language_score
         if document.language not in self.languages:
             return Drop(rule="language.not_wanted", figure=document.language_score)
         threshold = self.spec.min_score_by_language.get(document.language, self.spec.min_score)

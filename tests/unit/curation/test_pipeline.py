@@ -4,12 +4,15 @@ import errno
 import hashlib
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from inline import build_inline
 from prose import ENGLISH, prose, write_folder
 
+from workers.curation import pipeline
 from workers.curation.folder import whole_folder
 from workers.curation.lines import read_lines
 from workers.curation.pipeline import CurationError, StoppedError, curate, fingerprint
@@ -42,7 +45,10 @@ def spec_for(root: Path, **changes: Any) -> CurationSpec:
 
 
 def run(root: Path, out: Path, **changes: Any) -> dict[str, Any]:
-    return curate(spec_for(root, **changes), home=out.parent, out=out, reporter=MemoryReporter())
+    """In this process: starting others is what takes the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "build_engine", build_inline)
+        return curate(spec_for(root, **changes), home=out.parent, out=out, reporter=MemoryReporter())
 
 
 def kept(out: Path) -> list[dict[str, Any]]:
@@ -100,6 +106,69 @@ def test_documents_carry_origin_language_cluster_and_no_addresses(curated: Path)
     assert german["text"].endswith("Schreibt an email@example.com oder 22.214.171.124.")
     assert {d["url"] for d in documents.values()} >= {"https://example.org/4", "https://example.org/6"}
     assert len({d["id"] for d in documents.values()}) == len(documents)
+
+
+def test_the_funnel_knows_the_sources(curated: Path) -> None:
+    statistics = json.loads((curated / "statistics.json").read_text())
+    read, *_, last = statistics["funnel"]
+    assert {name: entry["documents"] for name, entry in read["sources"].items()} == {
+        "a.html": 1, "b.txt": 1, "c.md": 1, "e.parquet": 2, "f.warc.gz": 2, "g.pdf": 1, "sub": 4,
+    }  # fmt: skip
+    for stage in statistics["funnel"]:
+        for name in ("documents", "bytes"):
+            assert sum(entry[name] for entry in stage["sources"].values()) == sum(stage[name].values())
+    assert last["sources"].keys() == statistics["sources"].keys()
+    words = sum(sum(entry["words"].values()) for entry in statistics["sources"].values())
+    assert words == sum(len(re.findall(r"\w+", document["text"])) for document in kept(curated))
+    counts = statistics["lengths"]["documents"]
+    assert {language: sum(bins) for language, bins in counts.items()} == statistics["documents"]["kept"]
+
+
+def test_histograms_count_each_document_that_reached_a_rule_and_split_at_the_threshold(curated: Path) -> None:
+    histograms = {(h["rule"], h["language"]): h for h in json.loads((curated / "histograms.json").read_text())}
+    words = histograms["gopher_quality.min_words", "en"]
+    assert (words["bound"], words["threshold"]) == ("min", 50.0)
+    cut = words["edges"].index(50.0)
+    assert sum(words["documents"]) == 6  # the seventh English document ended in the filter before
+    assert sum(words["documents"][:cut]) == 1
+    assert words["bytes"][words["documents"].index(1)] < 100
+    repeated = histograms["gopher_repetition.max_duplicate_line_fraction", "en"]
+    cut = repeated["edges"].index(0.3)
+    assert (repeated["bound"], sum(repeated["documents"][cut:]), sum(repeated["documents"])) == ("max", 1, 7)
+    assert ("gopher_quality.min_words", "de") not in histograms
+    assert sum(histograms["language.min_score", "en"]["documents"]) == 7
+
+
+def test_clusters_stand_side_by_side_the_kept_one_first(curated: Path) -> None:
+    clusters = [json.loads(line) for line in (curated / "clusters.jsonl").read_text().splitlines()]
+    assert [(c["language"], c["size"], [m["kept"] for m in c["members"]]) for c in clusters] == [
+        ("en", 2, [True, False]),
+        ("de", 2, [True, False]),
+    ]
+    english, german = ([m["source"] for m in cluster["members"]] for cluster in clusters)
+    assert english == ["a.html", "sub/d.jsonl#2"]
+    assert [source.split("#")[0] for source in german] == ["b.txt", "e.parquet"]
+    kept_one, dropped_one = clusters[1]["members"]
+    assert "email@example.com" in kept_one["text"]
+    assert kept_one["similarity"] is None
+    assert 0.7 < dropped_one["similarity"] < 1
+
+
+def test_personal_data_is_not_shown_in_samples_of_dropped_documents(tmp_path: Path) -> None:
+    root = tmp_path / "input"
+    root.mkdir()
+    (root / "good.txt").write_text(prose(1, ENGLISH))
+    line = "Write to miller@mill.org today."
+    (root / "bad.txt").write_text("\n".join([prose(2, ENGLISH, 1), *[line] * 20, "or to baker@bread.org"]))
+    lines_alone = GopherRepetition(max_duplicate_ngram_char_fraction={}, max_top_ngram_char_fraction={})
+    run(root, tmp_path / "out", filters=[lines_alone])
+    samples = [json.loads(text) for text in (tmp_path / "out" / "samples.jsonl").read_text().splitlines()]
+    dropped = next(sample for sample in samples if sample["rule"])
+    assert dropped["source"] == "bad.txt"
+    assert "miller@mill.org" not in dropped["text"]
+    assert "baker@bread.org" not in dropped["text"]
+    start, end = dropped["span"]
+    assert dropped["text"][start:end].startswith("Write to ")
 
 
 def test_samples_show_text_rule_and_figure(curated: Path) -> None:
