@@ -34,6 +34,8 @@ def paths(ids: dict[str, str]) -> dict[str, str]:
         "workers": "/workers",
         "log": f"/runs/{ids['training']}?tab=log",
         "scores": f"/runs/{ids['evaluation']}",
+        "quality": f"/runs/{ids['quality']}",
+        "ablation": f"/runs/{ids['ablation']}",
     }
 
 
@@ -49,6 +51,8 @@ def find_ids(service: Service) -> dict[str, str]:
         "training": named["smol-8m-muon-seed3"],
         "pipeline": named["Six languages, 8 M"],
         "evaluation": named["smol-8m-adamw-seed1, final"],
+        "quality": named["edu-scorer"],
+        "ablation": named["which filters pay"],
         "dataset": next(item["digest"] for item in sets if item["name"] == "harbour-web"),
         "dataset1": versions[-1]["digest"],
         "dataset2": versions[0]["digest"],

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from corpus import make_versions
+from seed_findings import ablation_summary, quality_summary
 
 from workers.specs.curation import CurationSpec
 
@@ -343,6 +344,30 @@ def pipeline(seeder: Seeder) -> str:
     return parent
 
 
+def quality(seeder: Seeder) -> str:
+    """A finished training of a scorer; its id."""
+    labels = {"kind": "file", "path": "/data/labels.jsonl"}
+    run_id = seeder.launch({"kind": "quality", "name": "edu-scorer", "labels": labels})
+    seeder.report(run_id, state="running")
+    seeder.report(run_id, state="completed", events=[event("summary", "done", **quality_summary())])
+    return run_id
+
+
+def ablation(seeder: Seeder) -> str:
+    """A finished ablation with one of its trainings; its id."""
+    variants = [
+        {"name": "no-repetition", "without": ["gopher_repetition"]},
+        {"name": "no-dedup", "curation": {"dedup": {"minhash": False}}},
+        {"name": "no-filters", "curation": {"filters": []}},
+    ]
+    run_id = seeder.launch({"kind": "ablation", "name": "which filters pay", "variants": variants})
+    seeder.report(run_id, state="running")
+    child = {"parent_id": run_id, "stage": "training no-dedup seed 0"}
+    training(seeder, "no-dedup seed 0", 60, **child)
+    seeder.report(run_id, state="completed", events=[event("summary", "done", **ablation_summary())])
+    return run_id
+
+
 def hello(seeder: Seeder) -> None:
     """A worker that is there."""
     body = {
@@ -362,6 +387,7 @@ def everything(seeder: Seeder, datasets: Iterable[tuple[CurationSpec, Path]] = (
     ids["finished"] = training(seeder, "smol-8m-adamw-seed1", 600, finish=True, tags=["adamw"])
     ids["evaluation"] = evaluation(seeder, "smol-8m-adamw-seed1, final")
     ids["evaluation2"] = evaluation(seeder, "smol-8m-muon-seed2, final", 0.04)
+    ids["quality"], ids["ablation"] = quality(seeder), ablation(seeder)
     ids["failed"] = training(seeder, "smol-8m-lr6e2", 60)
     error = "The budget of 8 interventions is used up.\nThe last checkpoint, step 50, is whole."
     seeder.report(ids["failed"], state="failed", error=error)

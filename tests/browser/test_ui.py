@@ -23,6 +23,9 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
         "stages": f"/runs/{ids['pipeline']}",
         "funnel": f"/runs/{ids['curation']}",
         "scores": f"/runs/{ids['evaluation']}",
+        "quality": f"/runs/{ids['quality']}",
+        "ablation": f"/runs/{ids['ablation']}",
+        "ablation stages": f"/runs/{ids['ablation']}?tab=stages",
         "failed": f"/runs/{ids['failed']}",
         "launch": "/launch",
         "launch training": "/launch?preset=smol-5m",
@@ -165,6 +168,25 @@ def test_scores_carry_their_intervals_and_items(ui, ids):
     items.get_by_role("button", name="Wrong").click()
     expect(items.locator("summary").filter(has_text="right")).to_have_count(0)
     expect(items.locator("summary").filter(has_text="wrong")).to_have_count(10)
+
+
+def test_a_scorer_shows_its_figures_at_each_threshold(ui, ids):
+    page = ui.go(f"/runs/{ids['quality']}")
+    card = page.get_by_role("region", name="Quality at each threshold")
+    row = card.get_by_role("row", name=re.compile("^3"))
+    expect(row).to_contain_text("84.0\u2009%")
+    expect(row).to_contain_text("81\u2009% to 87\u2009%")
+    expect(card).to_contain_text("Better than length alone by +0.381")
+
+
+def test_an_ablation_ranks_its_variants_with_intervals(ui, ids):
+    page = ui.go(f"/runs/{ids['ablation']}")
+    card = page.get_by_role("region", name="Ranking")
+    expect(card.get_by_role("heading")).to_have_text("no-repetition makes better data")
+    expect(card.get_by_role("row").nth(1)).to_contain_text("\u22120.0214")
+    expect(card.get_by_role("row").filter(has_text="no-dedup")).to_contain_text("not told apart")
+    page.get_by_role("tab", name="Stages").click()
+    expect(page.get_by_role("link", name="Training no-dedup seed 0")).to_be_visible()
 
 
 def test_hostile_text_stays_text(ui, ids):

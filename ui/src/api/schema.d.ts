@@ -478,7 +478,11 @@ export interface paths {
         get: operations["get_dataset_version"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete Dataset Version
+         * @description Delete a version. Its figures and lineage stay; its files go with the next garbage collection.
+         */
+        delete: operations["delete_dataset_version"];
         options?: never;
         head?: never;
         patch?: never;
@@ -753,6 +757,46 @@ export interface paths {
          * @description Is the blob there, and how large is it?
          */
         head: operations["stat_blob"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/blobs/{sha256}/touch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Touch Blob
+         * @description The blob is about to become part of an artifact: it counts as stored just now. 404 when it is not there.
+         */
+        post: operations["touch_blob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Collect Garbage
+         * @description One step of deleting blobs that no artifact names; without `apply` it only counts. Go on with `next_cursor`.
+         */
+        post: operations["collect_garbage"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -1250,6 +1294,81 @@ export interface components {
             truncated: boolean;
         };
         /**
+         * CollectRequest
+         * @description One step of collecting garbage: about 20 seconds of work.
+         */
+        CollectRequest: {
+            /**
+             * Apply
+             * @description Delete; else only count.
+             * @default false
+             */
+            apply: boolean;
+            /**
+             * Grace Hours
+             * @description Younger blobs stay: an upload may be on its way to become an artifact.
+             * @default 24
+             */
+            grace_hours: number;
+            /**
+             * Cursor
+             * @description `next_cursor` of the step before.
+             */
+            cursor?: string | null;
+        };
+        /**
+         * Collected
+         * @description What one step found in its part of the store.
+         */
+        Collected: {
+            /** Blobs */
+            blobs: number;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Referenced
+             * @description Blobs that an artifact names.
+             */
+            referenced: number;
+            /**
+             * Shared
+             * @description Of these: named by more than one artifact.
+             */
+            shared: number;
+            /**
+             * Young
+             * @description Blobs that no artifact names, but which are too young, or were stored while a run that still runs was running.
+             */
+            young: number;
+            /**
+             * Garbage
+             * @description Blobs that no artifact names, old enough to go.
+             */
+            garbage: number;
+            /** Garbage Bytes */
+            garbage_bytes: number;
+            /** Deleted */
+            deleted: number;
+            /** Deleted Bytes */
+            deleted_bytes: number;
+            /**
+             * Cutoff
+             * Format: date-time
+             * @description Only blobs stored before this moment are deleted.
+             */
+            cutoff: string;
+            /**
+             * Examples
+             * @description Some of the garbage, by SHA-256.
+             */
+            examples: string[];
+            /**
+             * Next Cursor
+             * @description None: the whole store was looked at.
+             */
+            next_cursor: string | null;
+        };
+        /**
          * Command
          * @description What a person or the service asks of a running worker.
          */
@@ -1363,6 +1482,11 @@ export interface components {
             lineage: {
                 [key: string]: unknown;
             };
+            /**
+             * Deleted At
+             * @description Its files are gone since then; its figures and lineage stay.
+             */
+            deleted_at?: string | null;
         };
         /**
          * DocumentCounts
@@ -1871,7 +1995,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "curation" | "quality" | "training" | "evaluation" | "release" | "pipeline";
+            kind: "curation" | "quality" | "training" | "evaluation" | "release" | "pipeline" | "ablation";
             state: components["schemas"]["RunState"];
             /**
              * State Reason
@@ -2000,7 +2124,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "curation" | "quality" | "training" | "evaluation" | "release" | "pipeline";
+            kind: "curation" | "quality" | "training" | "evaluation" | "release" | "pipeline" | "ablation";
             state: components["schemas"]["RunState"];
             /**
              * State Reason
@@ -2097,6 +2221,11 @@ export interface components {
             figures?: {
                 [key: string]: number | null;
             };
+            /**
+             * Score
+             * @description Of the quality model, where one judged.
+             */
+            score?: number | null;
         };
         /**
          * SeriesInfo
@@ -2503,7 +2632,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Any of these kinds. */
-                kind?: ("curation" | "quality" | "training" | "evaluation" | "release" | "pipeline")[] | null;
+                kind?: ("curation" | "quality" | "training" | "evaluation" | "release" | "pipeline" | "ablation")[] | null;
                 /** @description Any of these states. */
                 state?: components["schemas"]["RunState"][] | null;
                 /** @description Part of the name. */
@@ -3355,6 +3484,50 @@ export interface operations {
             };
         };
     };
+    delete_dataset_version: {
+        parameters: {
+            query?: {
+                /** @description NAME@VERSION of this version. */
+                confirm?: string;
+                /** @description Though a run that has not ended uses it. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description `sha256:` and 64 hex digits. */
+                digest: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_dataset_funnel: {
         parameters: {
             query?: never;
@@ -4025,6 +4198,87 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    touch_blob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description SHA-256 of the content, hex. */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    collect_garbage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collected"];
                 };
             };
             /** @description The request was refused; the body says why. */

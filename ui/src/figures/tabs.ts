@@ -18,11 +18,13 @@ const FIRST: Record<string, TabName[]> = {
   curation: ['funnel', 'summary'],
   evaluation: ['scores', 'summary'],
   pipeline: ['stages', 'summary'],
+  quality: ['summary'],
+  ablation: ['summary', 'stages'],
   release: ['summary'],
 };
 
 export function tabsOf(kind: string, hasSeries: boolean): { name: TabName; label: string }[] {
   const first = FIRST[kind] ?? ['summary'];
-  const middle: TabName[] = hasSeries && kind !== 'training' && kind !== 'pipeline' ? ['curves'] : [];
+  const middle: TabName[] = hasSeries && kind !== 'training' && kind !== 'pipeline' && kind !== 'ablation' ? ['curves'] : [];
   return [...first, ...middle, 'log' as const, 'events' as const, 'config' as const, 'artifacts' as const].map((name) => ({ name, label: LABELS[name] }));
 }

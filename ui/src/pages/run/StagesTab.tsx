@@ -47,10 +47,11 @@ function Stage({ name, child }: { name: string; child: RunSummary | undefined })
 export function StagesTab({ run }: { run: Run }) {
   const known = new Map<string, RunSummary>();
   for (const child of run.children) known.set(child.stage ?? child.kind, child);
-  const names = [...ORDER, ...[...known.keys()].filter((name) => !ORDER.includes(name))];
-  if (run.kind !== 'pipeline' && known.size === 0) return <Empty title="No stages" todo="Only a pipeline has stages of its own." />;
+  const expected = run.kind === 'pipeline' ? ORDER : [];
+  const names = [...expected, ...[...known.keys()].filter((name) => !expected.includes(name))];
+  if (names.length === 0) return <Empty title="No stages yet" todo="Each run that this one launches stands here." />;
   return (
-    <ol className="stage-cards" aria-label="Stages of the pipeline">
+    <ol className="stage-cards" aria-label={run.kind === 'pipeline' ? 'Stages of the pipeline' : 'Runs of this one'}>
       {names.map((name) => (
         <Stage key={name} name={name} child={known.get(name)} />
       ))}

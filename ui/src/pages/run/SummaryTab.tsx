@@ -2,8 +2,11 @@
 import type { Run } from '../../api/queries';
 import { Empty } from '../../components/feedback';
 import { When } from '../../components/When';
+import { readQuality, readRanking } from '../../figures/findings';
 import { formatFigure } from '../../figures/numbers';
 import { spellOut } from '../../figures/words';
+import { QualityCard } from './QualityCard';
+import { RankingCard } from './RankingCard';
 
 function text(value: unknown): string {
   if (typeof value === 'number') return formatFigure(value);
@@ -28,11 +31,16 @@ function Pairs({ entries }: { entries: [string, unknown][] }) {
 }
 
 export function SummaryTab({ run }: { run: Run }) {
-  const entries = Object.entries(run.summary);
+  const quality = run.kind === 'quality' ? readQuality(run.summary) : null;
+  const ranking = run.kind === 'ablation' ? readRanking(run.summary) : null;
+  // what a table tells is not told again
+  const entries = Object.entries(run.summary).filter(([key]) => !quality || !(key.startsWith('threshold_') || key === 'length_baseline'));
   const plain = entries.filter(([, value]) => !isGroup(value) && !Array.isArray(value));
   const groups = entries.filter((entry): entry is [string, Record<string, unknown>] => isGroup(entry[1]) && Object.values(entry[1]).some((v) => !isGroup(v) && !Array.isArray(v)));
   return (
     <div className="summary-grid">
+      {quality && <QualityCard quality={quality} />}
+      {ranking && <RankingCard ranking={ranking} />}
       <section className="card">
         <div className="card-head">
           <h2>Figures</h2>

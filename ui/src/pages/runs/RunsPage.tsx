@@ -14,7 +14,7 @@ import { spellOut } from '../../figures/words';
 import { RunTable } from './RunTable';
 import './runs.css';
 
-const KINDS = ['pipeline', 'curation', 'training', 'evaluation', 'release'] as const;
+const KINDS = ['pipeline', 'curation', 'training', 'evaluation', 'quality', 'ablation', 'release'] as const;
 
 function LaunchButton() {
   return (
