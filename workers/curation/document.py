@@ -3,6 +3,15 @@
 from dataclasses import dataclass, field
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: file names that are no UTF-8 come with lone surrogates."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode("utf-8")
+    return text
+
+
 @dataclass(slots=True)
 class RawRecord:
     """One page or file as it was found. `id` is stable over reruns: SHA-256 of source and position."""

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from workers.curation.document import storable
 from workers.curation.readers import identify_file
 from workers.curation.sources import code_digest, content_digests, named_files
 from workers.specs.curation import CurationSpec
@@ -40,7 +41,7 @@ def describe_files(root: Path, files: list[Path]) -> list[InputFile]:
 
 
 def _describe(path: Path, base: Path) -> InputFile:
-    name = path.relative_to(base).as_posix()
+    name = storable(path.relative_to(base).as_posix())
     try:
         status = path.stat()
         return InputFile(name, *_identify(path, base, status.st_size, status.st_mtime_ns))

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from workers.curation.document import Document, Drop, RawRecord, Reject
+from workers.curation.document import Document, Drop, RawRecord, Reject, storable
 from workers.curation.text import Text
 
 Row = dict[str, Any] | None
@@ -60,8 +60,9 @@ class Page:
 def new_row(record: RawRecord | Reject) -> dict[str, Any]:
     """The row with which a record becomes a page."""
     if isinstance(record, Reject):
-        return {"new": ["", record.source, "", None], "size": 0} | reject_row("extract", record)
-    return {"new": [record.id, record.source, record.media_type, record.url], "size": len(record.content)}
+        return {"new": ["", storable(record.source), "", None], "size": 0} | reject_row("extract", record)
+    url = None if record.url is None else storable(record.url)
+    return {"new": [record.id, storable(record.source), record.media_type, url], "size": len(record.content)}
 
 
 def drop_row(stage: str, drop: Drop) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def drop_row(stage: str, drop: Drop) -> dict[str, Any]:
 
 def reject_row(stage: str, reject: Reject) -> dict[str, Any]:
     """The row of a page that cannot be read."""
-    return {"stage": stage, "reject": [reject.source, reject.reason, reject.detail]}
+    return {"stage": stage, "reject": [storable(reject.source), reject.reason, storable(reject.detail)]}
 
 
 def finite_figures(figures: dict[str, float]) -> dict[str, float]:

@@ -13,7 +13,7 @@ import orjson
 import zstandard
 
 from workers.curation.dedup import LineIndex, build_signer
-from workers.curation.document import Document, Drop, RawRecord, Reject
+from workers.curation.document import Document, Drop, RawRecord, Reject, storable
 from workers.curation.engine import SharedFile
 from workers.curation.extractors import build_extractor
 from workers.curation.filters import build_filter
@@ -154,7 +154,7 @@ class Stages:
         drop = self.identifier.judge(found)
         row: dict[str, Any] = {"text": found.text, "at": "extract", "language": [found.language, found.language_score]}
         if found.metadata:
-            row["metadata"] = found.metadata
+            row["metadata"] = {storable(k): storable(v) if isinstance(v, str) else v for k, v in found.metadata.items()}
         if found.figures:
             row["figures"] = finite_figures(found.figures)
         return row | drop_row("language", drop) if drop else row

@@ -58,7 +58,8 @@ def test_sweeping_takes_what_was_not_used_for_long_then_the_oldest(tmp_path: Pat
 def keys(**changes: object) -> dict[str, list[str]]:
     chain = Chain(CurationSpec.model_validate(changes))
     links = [*chain.first, *chain.second("")]
-    return {name: [link.key for link in links if link.name == name] for name in dict.fromkeys(link.name for link in links)}
+    names = dict.fromkeys(link.name for link in links)
+    return {name: [link.key for link in links if link.name == name] for name in names}
 
 
 def test_a_key_covers_what_comes_before_it_and_nothing_else() -> None:
