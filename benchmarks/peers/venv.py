@@ -17,7 +17,7 @@ DATATROVE = (
     "warcio",
     "orjson",
     "zstandard",
-    "xxhash",
+    "xxhash<4",  # 4 hashes no strings, which datatrove hands it
     "regex",
     "nltk",
     "lxml_html_clean",
