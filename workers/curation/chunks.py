@@ -14,7 +14,7 @@ import orjson
 
 from workers.curation.document import RawRecord, Reject
 from workers.curation.journal import seal, unseal
-from workers.curation.readers import count_records, read_file
+from workers.curation.readers import InputError, count_records, read_file
 from workers.specs.curation import CurationSpec
 
 MAX_RECORDS = 256
@@ -89,7 +89,10 @@ class Records:
             self._open = self._from(chunk.file, chunk.start)
         found: list[Record] = []
         while len(found) < chunk.num_records:
-            file, number, record = next(self._open)
+            met = next(self._open, None)
+            if met is None:
+                raise InputError(f"{self.files[chunk.file]} changed while it was read: start again")
+            file, number, record = met
             self._cursor = file, number + 1
             if (file, number) >= place:
                 found.append(record)

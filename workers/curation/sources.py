@@ -1,15 +1,17 @@
 """Digests of the code behind a stage, and of the files that its settings name."""
 
-import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from workers.storage import file_sha256
 
-_ROOT = "workers"
 _FOLDER = Path(__file__).parents[1]
+_IMPORT = re.compile(r"^[ \t]*import[ \t]+(workers\.[\w.]+)", re.MULTILINE)
+_FROM = re.compile(r"^[ \t]*from[ \t]+(workers[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_NAME = re.compile(r"\w+")
 _BY_VALUE = "workers.specs"
 """Settings are part of a stage's key by their values, so their module is not."""
 
@@ -41,14 +43,12 @@ def _closure(modules: tuple[str, ...]) -> dict[str, Path]:
 @cache
 def _imports(path: Path) -> frozenset[str]:
     """Modules of `workers` that a source file may mean by its imports: of `from a import b` both a and a.b."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in names if name.startswith(f"{_ROOT}."))
+    source = path.read_text(encoding="utf-8")
+    names = {match[1] for match in _IMPORT.finditer(source)}
+    for match in _FROM.finditer(source):
+        names.add(match[1])
+        names.update(f"{match[1]}.{name}" for name in _NAME.findall(match[2]))
+    return frozenset(names)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from datasketch import HyperLogLogPlusPlus
 
 _PRECISION = 14
 
@@ -11,6 +10,8 @@ class DistinctCounter:
     """Counts different 64-bit hashes; its standard error is 0.8%."""
 
     def __init__(self) -> None:
+        from datasketch import HyperLogLogPlusPlus  # here: it brings scipy, which no worker process needs
+
         self._sketch = HyperLogLogPlusPlus(p=_PRECISION, hashfunc=int)
 
     def add(self, hashes: npt.NDArray[np.uint64]) -> None:

@@ -73,6 +73,8 @@ class _Pool:
         self._start = (initializer, arguments)
         self._proven = False
         self._executor = self._new_executor()
+        for _ in range(num_processes):  # they start while the parent looks at the input
+            self._executor.submit(_ping)
 
     def submit(self, function: Callable[[list[Any]], Any], batch: list[Any]) -> "Future[Any]":
         try:
@@ -130,7 +132,7 @@ class _Pool:
 
 
 def _ping() -> None:
-    """A sign of life."""
+    """A sign of life, for which a process has to be there."""
 
 
 def _begin(parent: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
