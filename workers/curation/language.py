@@ -52,7 +52,8 @@ def _crop(text: str, max_chars: int) -> str:
     cropped = text[:max_chars]
     if len(text) > max_chars and not text[max_chars].isspace():
         cropped = cropped[: max(cropped.rfind(" "), cropped.rfind("\n")) + 1] or cropped
-    return " ".join(cropped.split()).encode("utf-8", "replace").decode()
+    cropped = cropped.replace("\n", " ")  # the model takes one line; other blanks are its own to judge, as in datatrove
+    return "" if cropped.isspace() else cropped.encode("utf-8", "replace").decode()
 
 
 @cache

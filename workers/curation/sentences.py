@@ -14,28 +14,24 @@ from workers.curation.lexicon import END, PUNCT, Numbers
 from workers.curation.text import Text
 
 _BLANKS = re.compile(r"\s+")
-_UNUSUAL_BLANK = re.compile(r"[^\S \n]|  ")
 _END, _PUNCT = np.uint8(END), np.uint8(PUNCT)
 
 
 def count_sentences(line: str, language: str = "en") -> int:
     """Sentences of one line; an empty line is one, as in datatrove."""
     text = Text(line, language)
-    return count_line_sentences(text, line, [len(line.split())])
+    return count_line_sentences(text, line, [len(line.split())], text.has_plain_blanks)
 
 
-def count_line_sentences(text: Text, lines: str, chunks_per_line: list[int]) -> int:
-    """Sentences of all lines together: `text` has the chunks of `lines` and no others."""
+def count_line_sentences(text: Text, lines: str, chunks_per_line: list[int], has_plain_blanks: bool) -> int:
+    """Sentences of all lines together: `text` has the chunks of `lines` and no others.
+
+    `has_plain_blanks`: single spaces alone part the chunks of each line.
+    """
     split = text.split
     per_line = np.array(chunks_per_line, np.int32)
-    gaps = _gaps(lines, chunks_per_line) if _has_unusual_blanks(lines) else np.zeros(0, np.bool_)
+    gaps = np.zeros(0, np.bool_) if has_plain_blanks else _gaps(lines, chunks_per_line)
     return int(_count(split.alone, split.ends, text.lexicon.bits.array, per_line, gaps))
-
-
-def _has_unusual_blanks(text: str) -> bool:
-    if text.isascii() and "  " not in text and "\t" not in text and "\x1f" not in text:
-        return False
-    return _UNUSUAL_BLANK.search(text) is not None
 
 
 def _gaps(lines: str, chunks_per_line: list[int]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 Words are those of datatrove 0.10.1: spaCy's rules for the language (see `lexicon`), blanks left out.
 """
 
+import re
 from functools import cached_property
 
 from workers.curation.lexicon import Lexicon, Numbers, Split, lexicon
@@ -11,6 +12,9 @@ from workers.curation.punctuation import ends_terminal, is_punctuation
 __all__ = ["Span", "Text", "ends_terminal", "is_punctuation"]
 
 Span = tuple[int, int]
+
+_CONTROLS = re.compile(r"[\v\f\r\x1c-\x1f]")
+_UNUSUAL_BLANK = re.compile(r"[^\S \n]|  ")
 
 
 class Text:
@@ -57,6 +61,14 @@ class Text:
             end = start + len(word)
             spans.append((start, end))
         return spans
+
+    @cached_property
+    def has_plain_blanks(self) -> bool:
+        """Do single spaces and line breaks alone part its words? Then spaCy makes no words of blanks."""
+        text = self.text
+        if text.isascii() and "  " not in text and "\t" not in text and not _CONTROLS.search(text):
+            return True
+        return _UNUSUAL_BLANK.search(text) is None
 
     @cached_property
     def lines(self) -> list[str]:

@@ -28,9 +28,8 @@ class C4QualityFilter:
         self.languages = frozenset(spec.languages)
 
     def judge(self, document: Document, text: Text) -> Verdict:
-        lines = text.text.splitlines()
-        words = [line.split() for line in lines]
-        cleaned = self._clean(lines, words)
+        stripped = [line.strip() for line in text.text.splitlines()]
+        cleaned, counts = self._clean(text, stripped)
         if self._is_suspect(text.text):
             for number, line in enumerate(cleaned):
                 if line is None:
@@ -41,27 +40,31 @@ class C4QualityFilter:
                 if not self._keeps(lower):
                     cleaned[number] = None
         kept = [line for line in cleaned if line is not None]
-        left, chunks_per_line = _shorten(text, kept, list(map(len, words)), [line is not None for line in cleaned])
-        sentences = count_line_sentences(left, "\n".join(kept), chunks_per_line) if kept else 0
+        left, chunks_per_line = _shorten(text, kept, counts, [line is not None for line in cleaned])
+        is_plain = text.has_plain_blanks and "[" not in text.text
+        sentences = count_line_sentences(left, "\n".join(kept), chunks_per_line, is_plain) if kept else 0
         if drop := first_breach(self.spec, document, [("min_sentences", sentences, None)]):
             return drop
         if not left.text:
             return Drop("c4_quality.min_words_per_line", 0.0, float(self.spec.min_words_per_line))
         return left
 
-    def _clean(self, lines: list[str], words: list[list[str]]) -> list[str | None]:
-        """Each line without blanks at its ends and citation marks; None where it has too few words or a long one."""
+    def _clean(self, text: Text, stripped: list[str]) -> tuple[list[str | None], list[int]]:
+        """Each line without citation marks, None where it has too few words or a long one; and how many it had."""
+        if text.has_plain_blanks:
+            counts = [line.count(" ") + 1 if line else 0 for line in stripped]
+        else:
+            counts = [len(line.split()) for line in stripped]
         least = self.spec.min_words_per_line
-        return [
-            None
-            if len(found) < least or self._has_long_word(line, found)
-            else (_CITATION.sub("", line.strip()) if "[" in line else line.strip())
-            for line, found in zip(lines, words, strict=True)
+        cleaned = [
+            None if count < least or self._has_long_word(line) else (_CITATION.sub("", line) if "[" in line else line)
+            for line, count in zip(stripped, counts, strict=True)
         ]
+        return cleaned, counts
 
-    def _has_long_word(self, line: str, words: list[str]) -> bool:
+    def _has_long_word(self, line: str) -> bool:
         longest = self.spec.max_word_length
-        return len(line) > longest and any(len(word) > longest for word in words)
+        return len(line) > longest and any(len(word) > longest for word in line.split())
 
     def _is_suspect(self, text: str) -> bool:
         """Can any rule on what lines say apply to this page?"""
