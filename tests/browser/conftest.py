@@ -8,7 +8,8 @@ import pytest
 from browser import AXE, chromium, context
 from corpus import make_versions
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response
-from seed import Seeder, everything
+from seed import everything
+from seeder import Seeder
 from service import UI_DIST, Service, serve
 
 from app.services.postgres import EmbeddedPostgres

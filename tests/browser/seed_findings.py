@@ -11,7 +11,7 @@ ARMS = [
 
 
 def _interval(name: str, value: float, half: float) -> dict[str, float]:
-    return {name: value, f"{name}_low": round(value - half, 4), f"{name}_high": round(value + half, 4)}
+    return {name: value, f"{name}_low": round(value - half, 4), f"{name}_high": min(1.0, round(value + half, 4))}
 
 
 def quality_summary() -> dict[str, Any]:

@@ -35,10 +35,9 @@ function CopyButton({ text }: { text: string }) {
   );
 }
 
-export function DraftBar({ version, draft, onClear }: { version: DatasetVersion; draft: Draft; onClear: () => void }) {
+export default function DraftBar({ version, draft, onClear }: { version: DatasetVersion; draft: Draft; onClear: () => void }) {
   const { recipe, runId } = useRecipe(version);
   const count = Object.keys(draft).length;
-  if (count === 0) return null;
   const applied = recipe ? applyDraft(recipe, draft) : null;
   const fragment = recipe && applied ? fragmentOf(recipe, applied.spec) : {};
   const text = stringify(fragment);

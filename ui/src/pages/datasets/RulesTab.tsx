@@ -1,6 +1,6 @@
 // Each rule's figure over all documents that reached it; its threshold can be tried elsewhere.
 import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
+import { lazy, Suspense, useMemo } from 'react';
 import { histogramsQuery } from '../../api/curation';
 import { ApiError } from '../../api/client';
 import type { DatasetVersion } from '../../api/queries';
@@ -10,10 +10,11 @@ import { addConsequences, consequenceOf } from '../../figures/histograms';
 import { formatCount, formatPercent } from '../../figures/numbers';
 import { groupThresholds, readDraft, setThreshold, valueIn, writeDraft, type Draft, type RuleFigures } from '../../figures/thresholds';
 import { spellRule } from '../../figures/words';
-import { DraftBar } from './DraftBar';
 import { RulePanel } from './RulePanel';
 import './rules.css';
 import { useDatasetSearch } from './search';
+
+const DraftBar = lazy(() => import('./DraftBar')); // with the YAML writer, which nobody needs before a threshold is moved
 
 function droppedOf(rule: RuleFigures, draft: Draft) {
   return addConsequences(rule.groups.flatMap((group) => group.histograms.map((histogram) => consequenceOf(histogram, valueIn(draft, group)))));
@@ -95,7 +96,11 @@ export default function RulesTab({ version }: { version: DatasetVersion }) {
   const known = Object.fromEntries(Object.entries(draft).filter(([key]) => rules.some((item) => item.groups.some((group) => group.key === key))));
   return (
     <div className="stack">
-      <DraftBar version={version} draft={known} onClear={() => change({ draft: undefined })} />
+      {Object.keys(known).length > 0 && (
+        <Suspense fallback={null}>
+          <DraftBar version={version} draft={known} onClear={() => change({ draft: undefined })} />
+        </Suspense>
+      )}
       <div className="rules-layout">
         <RuleList rules={rules} draft={known} chosen={rule.rule} onChoose={(next) => change({ rule: next })} />
         <RulePanel

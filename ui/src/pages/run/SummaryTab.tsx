@@ -34,7 +34,7 @@ export function SummaryTab({ run }: { run: Run }) {
   const quality = run.kind === 'quality' ? readQuality(run.summary) : null;
   const ranking = run.kind === 'ablation' ? readRanking(run.summary) : null;
   // what a table tells is not told again
-  const entries = Object.entries(run.summary).filter(([key]) => !quality || !(key.startsWith('threshold_') || key === 'length_baseline'));
+  const entries = Object.entries(run.summary).filter(([key]) => !(quality && /^threshold_|^length_baseline$/.test(key)) && !(ranking && /^(metric|winner)$/.test(key)));
   const plain = entries.filter(([, value]) => !isGroup(value) && !Array.isArray(value));
   const groups = entries.filter((entry): entry is [string, Record<string, unknown>] => isGroup(entry[1]) && Object.values(entry[1]).some((v) => !isGroup(v) && !Array.isArray(v)));
   return (
