@@ -22,6 +22,7 @@ from workers.specs.curation.inputs import FolderInput
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'headrace[ray]'")
+HERE = Path(__file__).parent
 _settings = [0]
 
 
@@ -32,7 +33,7 @@ def _cluster() -> Iterator[None]:
         include_dashboard=False,
         object_store_memory=100_000_000,
         log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}},
+        runtime_env={"env_vars": {"PYTHONPATH": f"{HERE}:{HERE.parent}", "OMP_NUM_THREADS": "1"}},
     )
     yield
     ray.shutdown()

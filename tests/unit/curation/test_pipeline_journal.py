@@ -1,12 +1,16 @@
 """What a run takes from the journal, what it works on anew, and that neither shows in what comes out."""
 
+import contextlib
 import json
+import shutil
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from inline import build_inline
+import zstandard
+from inline import Inline, build_inline
 from prose import ENGLISH, GERMAN, prose
 
 from workers.curation import chunks, pipeline
@@ -16,11 +20,14 @@ from workers.curation.filters.gopher_quality import GopherQualityFilter
 from workers.curation.filters.url import UrlFilter
 from workers.curation.journal import Journal
 from workers.curation.pipeline import curate
+from workers.curation.stages import Stored
 from workers.reporter import MemoryReporter
 from workers.specs.curation import CurationSpec, Dedup, LanguageIdentification, Pii
 from workers.specs.curation.filters import C4Quality, Filter, GopherQuality, Url
 from workers.specs.curation.inputs import FolderInput
 
+T = TypeVar("T")
+R = TypeVar("R")
 NUM_RECORDS, NUM_CHUNKS = 24, 6
 
 
@@ -175,3 +182,82 @@ def test_a_journal_in_use_stays_within_its_size(root: Path, tmp_path: Path, call
     Journal(folder).sweep(max_bytes=size // 2)
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= size // 2
     assert run(root, tmp_path / "two", RULES, journal=folder)[1] == first
+
+
+class Crashing(Inline):
+    """As if the fifth page of the input ended its process whenever it comes by with what is done up to `since`."""
+
+    def __init__(self, since: str) -> None:
+        self.since = since
+
+    def map(
+        self, function: Callable[[list[T]], R], batches: Iterable[list[T]], on_crash: Callable[[T], T]
+    ) -> Iterator[R]:
+        for number, batch in enumerate(batches):
+            items = list(batch)
+            if number == 1 and self._is_there(items[0]):
+                items[0] = on_crash(items[0])
+            yield function(items)
+
+    def _is_there(self, item: object) -> bool:
+        if not isinstance(item, Stored):
+            return self.since == "start"
+        return any(link.name == self.since for link, _ in item.story.done)
+
+
+@pytest.mark.parametrize(
+    ("since", "stage", "before_filters"),
+    [
+        ("start", "extract", False),
+        ("base", "gopher_quality", False),
+        ("dedup", "pii", False),
+        ("dedup", "gopher_quality", True),
+    ],
+)
+def test_a_page_that_ends_its_process_is_one_reject_wherever_it_does(
+    root: Path,
+    tmp_path: Path,
+    calls: Counter[str],
+    monkeypatch: pytest.MonkeyPatch,
+    since: str,
+    stage: str,
+    before_filters: bool,
+) -> None:
+    dedup = Dedup(before_filters=before_filters)
+    whole = run(root, tmp_path / "whole", RULES, dedup=dedup)[1]
+    if since != "base":
+        shutil.rmtree(tmp_path / "curation-journal")
+    monkeypatch.setattr(pipeline, "build_engine", lambda *a: contextlib.nullcontext(start(*a)))
+
+    def start(spec: CurationSpec, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> Crashing:
+        initializer(*arguments)
+        return Crashing(since)
+
+    rules: list[Filter] = [URL, GopherQuality(languages=["en"], max_words=99_999), C4Quality(languages=["en"])]
+    found = run(root, tmp_path / "out", rules, dedup=dedup)[1]
+    assert [json.loads(line) for line in found["rejects.jsonl"].splitlines()] == [
+        {
+            "source": "a.jsonl#5",
+            "reason": "process_crash",
+            "detail": "the process that worked on it ended or took too long",
+        }
+    ]
+    statistics, expected = (json.loads(files["statistics.json"]) for files in (found, whole))
+    stages = [entry["stage"] for entry in statistics["funnel"]]
+    gone = [
+        sum(old["documents"].values()) - sum(new["documents"].values())
+        for old, new in zip(expected["funnel"], statistics["funnel"], strict=True)
+    ]
+    # Its copy was dropped in its favour when it was alive until dedup; else the copy takes its place.
+    is_replaced = since != "dedup"
+    assert gone[: stages.index(stage)] == [0] * stages.index(stage)
+    assert gone[-1] == (0 if is_replaced else 1)
+    sources = [json.loads(text)["source"] for text in found["samples.jsonl"].splitlines()]
+    assert "a.jsonl#5" not in sources
+    assert (b"a.jsonl#6" in zstandard_text(found)) == is_replaced
+
+
+def zstandard_text(files: dict[str, bytes]) -> bytes:
+    """All documents."""
+    stream = zstandard.ZstdDecompressor().stream_reader(files["documents.jsonl.zst"], read_across_frames=True)
+    return stream.read()
