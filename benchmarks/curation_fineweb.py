@@ -7,6 +7,7 @@ Needs `headrace corpus fetch office-help`. `--pages 400 --rounds 1` gives a roug
 import argparse
 import gzip
 import json
+import re
 import shutil
 import statistics
 import sys
@@ -148,13 +149,13 @@ def recipe(extractor: str, warcs: Path, processes: int) -> CurationSpec:
 def make_row(
     name: str, runs: list[dict[str, Cost]], num_pages: int, work: Path, shares: dict[str, float]
 ) -> dict[str, Any]:
-    """Medians of the rounds; equal work is the share of pages with the same end verdict.
+    """Medians of the rounds; equal work is the share of pages with the same end verdict, whichever copy is kept.
 
     With Resiliparse the texts are others, so there it is the least share of equal verdicts on the same texts.
     """
     ours, peer = [run[name] for run in runs], [run["datatrove"] for run in runs]
     ratios = [a.seconds / b.seconds for a, b in zip(peer, ours, strict=True)]
-    end = equal_verdicts(work, name, num_pages)
+    strict, end = equal_verdicts(work, name, num_pages)
     return {
         "name": f"fineweb_{name}",
         "ours": round(num_pages / statistics.median(cost.seconds for cost in ours), 1),
@@ -162,7 +163,7 @@ def make_row(
         "ratio": round(statistics.median(ratios), 2),
         "ratio_spread": [round(min(ratios), 2), round(max(ratios), 2)],
         "equal_work": round(end if name == "trafilatura" else min(shares.values()), 5),
-        "equal_end_verdicts": round(end, 5),
+        "equal_end_verdicts": round(strict, 5),
         "ours_rss": round(max(cost.rss_mb for cost in ours)),
         "peer_rss": round(max(cost.rss_mb for cost in peer)),
         "pages": num_pages,
@@ -170,8 +171,12 @@ def make_row(
     }
 
 
-def equal_verdicts(work: Path, name: str, num_pages: int) -> float:
-    """Share of pages that both keep or both drop; the pages on which they differ go into a file."""
+def equal_verdicts(work: Path, name: str, num_pages: int) -> tuple[float, float]:
+    """Share of pages that both keep or both drop: all of them, and with another copy of one text taken for equal.
+
+    Of near-duplicates we keep the first page, datatrove the one at the root of its union; the pages on which the two
+    differ otherwise go into a file.
+    """
     ours = {row["url"]: row["text"] for row in read_zstd(work / name / "documents.jsonl.zst")}
     theirs = {}
     for path in sorted((work / "datatrove" / "kept").glob("*.jsonl.gz")):
@@ -179,9 +184,36 @@ def equal_verdicts(work: Path, name: str, num_pages: int) -> float:
             theirs |= {row["metadata"]["url"]: row["text"] for row in map(json.loads, lines)}
     same_text = sum(ours[url] == theirs[url] for url in ours.keys() & theirs.keys())
     sys.stdout.write(f"{name}: kept {len(ours)}, datatrove {len(theirs)}, the same text {same_text}\n")
-    differing = {"ours": sorted(ours.keys() - theirs.keys()), "datatrove": sorted(theirs.keys() - ours.keys())}
+    only_ours, only_theirs = ours.keys() - theirs.keys(), theirs.keys() - ours.keys()
+    pairs = match_copies({url: ours[url] for url in only_ours}, {url: theirs[url] for url in only_theirs})
+    differing = {
+        "copies": sorted(pairs.items()),
+        "ours": sorted(only_ours - pairs.keys()),
+        "datatrove": sorted(only_theirs - set(pairs.values())),
+    }
     (work / f"{name}.differing.json").write_text(json.dumps(differing, indent=1), encoding="utf-8")
-    return 1 - len(ours.keys() ^ theirs.keys()) / max(1, num_pages)
+    num_differing = len(only_ours) + len(only_theirs)
+    pages = max(1, num_pages)
+    return 1 - num_differing / pages, 1 - (num_differing - 2 * len(pairs)) / pages
+
+
+def match_copies(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
+    """Pairs of pages that stand for one text: more than half of their word 5-grams are the same."""
+    waiting = {url: ngrams(text) for url, text in theirs.items()}
+    pairs = {}
+    for url, text in sorted(ours.items()):
+        mine = ngrams(text)
+        likeness = {other: len(mine & given) / len(mine | given) for other, given in waiting.items()}
+        best = max(likeness, key=likeness.__getitem__, default=None)
+        if best is not None and likeness[best] > 0.5:
+            pairs[url] = best
+            del waiting[best]
+    return pairs
+
+
+def ngrams(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[i : i + 5]) for i in range(max(1, len(words) - 4))}
 
 
 def read_zstd(path: Path) -> list[dict[str, Any]]:
