@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters import build_filter
-from workers.curation.filters.url import UrlFilter
+from workers.curation.filters.url import UrlFilter, build
 from workers.curation.text import Text
 from workers.specs.curation.filters import Url
 
@@ -159,3 +159,35 @@ def test_verdicts_by_datatroves_formulas(labels: list[str], suffix: str, parts: 
 def test_any_string_is_judged(url: str) -> None:
     assert isinstance(judge(SPEC, url), Drop | None)
     assert isinstance(judge(SPEC, f"https://{url}"), Drop | None)
+
+
+def test_a_long_list_is_hashed_once_and_its_hashes_are_shared(tmp_path: Path) -> None:
+    listed = tmp_path / "hosts.txt"
+    listed.write_text("".join(f"h{i}.example\n" for i in range(120_000)) + "x.example/page\n", encoding="utf-8")
+    first = build(Url(list_files=[str(listed)]))
+    kept = sorted(tmp_path.glob(".hosts.txt.*.npy"))
+    assert len(kept) == 2
+    before = [path.stat().st_mtime_ns for path in kept]
+    again = build(Url(list_files=[str(listed)]))
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.glob(".hosts.txt.*.npy"))] == before
+    for filter_ in (first, again):
+        assert filter_.judge_url(with_url("https://h77.example/a")) is not None
+        assert filter_.judge_url(with_url("https://x.example/page")) is not None
+        assert filter_.judge_url(with_url("https://x.example/other")) is None
+    listed.write_text("other.example\n", encoding="utf-8")  # a changed list is read anew
+    assert build(Url(list_files=[str(listed)])).judge_url(with_url("https://h77.example/a")) is None
+
+
+def test_damaged_hashes_of_a_list_are_made_anew(tmp_path: Path) -> None:
+    listed = tmp_path / "hosts.txt"
+    listed.write_text("".join(f"h{i}.example\n" for i in range(120_000)), encoding="utf-8")
+    build(Url(list_files=[str(listed)]))
+    for path in tmp_path.glob(".hosts.txt.*.npy"):
+        path.write_bytes(b"cut off")
+    assert build(Url(list_files=[str(listed)])).judge_url(with_url("https://h77.example/a")) is not None
+    for path in tmp_path.glob(".hosts.txt.*.npy"):
+        assert path.read_bytes().startswith(b"\x93NUMPY")
+
+
+def with_url(url: str) -> Document:
+    return Document(id="0", source="test", text="", media_type="text/html", url=url)

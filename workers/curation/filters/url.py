@@ -1,20 +1,16 @@
 """Pages dropped by their address: the URL filter of FineWeb (datatrove 0.10.1 `URLFilter`).
 
 Hosts are those of the public-suffix list; words are runs of ASCII letters and digits; substrings are looked for in the
-address without anything else. A long list is kept as sorted 64-bit hashes: eight bytes an entry, and a wrong hit once
-in 10^12 addresses at five million entries.
+address without anything else. Long lists are kept as hashes (`_hashes`).
 """
 
 import re
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-import numpy as np
-import numpy.typing as npt
-import xxhash
 from tld import get_tld
 
 from workers.curation.document import Document, Drop
+from workers.curation.filters._hashes import HashSet, hash_entries, hash_list
 from workers.curation.filters._lists import read_list
 from workers.curation.filters._shared import Verdict
 from workers.curation.text import Text
@@ -30,9 +26,10 @@ class UrlFilter:
     def __init__(self, spec: Url) -> None:
         self.spec = spec
         self.languages = frozenset(spec.languages)
-        entries = [entry for name in spec.list_files for entry in read_list("url.list_files", name)]
-        self.hosts = _Hashes(_host_entry(entry) for entry in (*spec.blocked_domains, *entries) if not _is_url(entry))
-        self.urls = _Hashes(entry.rstrip() for entry in (*spec.blocked_domains, *entries) if _is_url(entry))
+        given = hash_entries(spec.blocked_domains)
+        lists = [hash_list("url.list_files", name) for name in spec.list_files]
+        self.hosts = HashSet(hosts for hosts, _ in (given, *lists))
+        self.urls = HashSet(urls for _, urls in (given, *lists))
         self.words = _normalized(spec.blocked_words, "url.blocked_word_files", spec.blocked_word_files)
         self.soft_words = _normalized(spec.soft_words, "url.soft_word_files", spec.soft_word_files)
         substrings = _normalized(spec.blocked_substrings, "url.blocked_substring_files", spec.blocked_substring_files)
@@ -77,38 +74,10 @@ class UrlFilter:
         return bool(listed) and _registered_domain(host) in listed
 
 
-class _Hashes:
-    """A set of strings as sorted 64-bit hashes."""
-
-    def __init__(self, entries: Iterable[str]) -> None:
-        hashes = np.fromiter(map(_hash, entries), dtype=np.uint64)
-        self.hashes: npt.NDArray[np.uint64] = np.unique(hashes)
-
-    def __bool__(self) -> bool:
-        return bool(len(self.hashes))
-
-    def __contains__(self, entry: str) -> bool:
-        wanted = np.uint64(_hash(entry))
-        at = int(self.hashes.searchsorted(wanted))
-        return at < len(self.hashes) and bool(self.hashes[at] == wanted)
-
-
-def _hash(entry: str) -> int:
-    return int(xxhash.xxh3_64_intdigest(entry.encode("utf-8", "surrogatepass")))
-
-
 def _normalized(words: list[str], field: str, files: list[str]) -> frozenset[str]:
     """Words in small ASCII letters and digits, as datatrove takes them; those that have none are left out."""
     entries = (*words, *(entry for name in files for entry in read_list(field, name)))
     return frozenset(filter(None, (_NOT_A_WORD.sub("", entry).lower() for entry in entries)))
-
-
-def _is_url(entry: str) -> bool:
-    return "/" in entry
-
-
-def _host_entry(entry: str) -> str:
-    return entry.strip().strip(".").lower()
 
 
 def _host(url: str) -> str:
