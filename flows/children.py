@@ -41,7 +41,7 @@ def launch_child(job: Job, stage: str, spec: Spec) -> Run:
         "priority": parent["priority"],
         "max_attempts": parent["max_attempts"],
     }
-    child = job.api.launch(request, idempotency_key=f"{job.run_id}:{stage}")
+    child = job.api.launch(request, idempotency_key=f"{job.run_id}:{stage.replace(' ', '/')}")  # no blanks in a key
     job.reporter.event("stage", f"{stage} is run {child['id']}", stage=stage, run_id=child["id"])
     return child
 

@@ -72,7 +72,10 @@ def bootstrap_difference(
 
 def t_p_value(t: float, freedom: int) -> float:
     """Probability of a t at least as far from 0, either way."""
-    return _incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+    total = freedom + t * t
+    if t * t < freedom:  # the complement, in which a small t is not lost
+        return 1 - _incomplete_beta(0.5, freedom / 2, t * t / total)
+    return _incomplete_beta(freedom / 2, 0.5, freedom / total)
 
 
 def t_quantile(probability: float, freedom: int) -> float:

@@ -2,7 +2,9 @@
 
 import math
 import random
+import re
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -247,6 +249,14 @@ def test_variants_change_the_recipe() -> None:
 def test_what_does_not_fit_says_so(variants: list[dict[str, Any]], changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         spec(*variants, **changes)
+
+
+def test_the_example_of_the_docs_can_be_launched() -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "ablation.md"
+    (block,) = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    found = RUN_SPEC.validate_python(compose(yaml.safe_load(block), yaml.safe_load))
+    assert isinstance(found, AblationSpec)
+    assert found.arms == ["base", "no-repetition", "short-pages", "no-dedup", "more-french"]
 
 
 def test_presets_of_ablations_are_whole() -> None:
