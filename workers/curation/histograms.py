@@ -4,6 +4,7 @@ A document at the threshold is kept, so bins are closed on the kept side: [a, b)
 one. Then all bins beyond the threshold together are what the rule drops, wherever the threshold is moved to an edge.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workers.specs.curation import CurationSpec
+from workers.specs.curation.decontamination import Decontamination
 
 Bound = Literal["min", "max"]
 Counts = npt.NDArray[np.int64]
@@ -82,6 +84,8 @@ class Binning:
             return settings.min_score_by_language.get(language, settings.min_score) if field == "min_score" else None
         for filter_ in self.spec.filters:
             if filter_.kind == kind and (not filter_.languages or language in filter_.languages):
+                if isinstance(filter_, Decontamination) and not field.endswith("_items"):  # one rule a set
+                    return math.nextafter(filter_.min_item_share, 0.0)  # a document at the share goes
                 return _number(getattr(filter_, field, None), key)
         return None
 

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters import build_filter
+from workers.curation.histograms import Binning
 from workers.curation.overlap import OverlapIndex
 from workers.curation.text import Text
 from workers.data.benchmark_items import MissingBenchmarkError, read_items
 from workers.data.benchmarks import FILES, fetched_folder
+from workers.specs.curation import CurationSpec
 from workers.specs.curation.decontamination import Decontamination
 
 QUESTION = (
@@ -180,3 +182,12 @@ def test_shares_equal_those_of_plain_sets(passages: list[list[str]], text: list[
         shared = " ".join(text)[slice(*span)].split()
         length = min(ngram, len(passages[one.passage]))
         assert ngrams(shared, length) & ngrams(passages[one.passage], length)
+
+
+def test_the_histogram_of_a_set_has_the_share_for_its_threshold() -> None:
+    spec = CurationSpec(filters=[Decontamination(min_item_share=0.75)])
+    bins = Binning(spec).bins("decontamination.arc_easy", "en")
+    assert bins.bound == "max"
+    assert bins.threshold == pytest.approx(0.75)
+    assert bins.threshold < 0.75  # a document at the share goes
+    assert Binning(spec).bins("decontamination.arc_easy_items", "en").threshold is None
