@@ -18,10 +18,11 @@ from pathlib import Path
 from workers.curation.document import Document, RawRecord
 from workers.curation.extractors import build_extractor
 from workers.curation.language import Identifier
-from workers.curation.readers import list_files, read_file, resolve_input
+from workers.curation.readers import InputError, list_files, read_file, resolve_input
 from workers.curation.text import Text
 from workers.specs.curation import CorpusInput, CurationSpec
 from workers.specs.curation.extractors import Resiliparse
+from workers.specs.curation.inputs import FolderInput
 
 MIN_SHARE = 0.005
 MIN_WORDS = 8
@@ -65,7 +66,8 @@ def word_shares(texts: Iterable[Text]) -> Shares:
 
 def _read(home: Path, corpus: str, max_documents: int) -> Iterator[Text]:
     """Texts of a corpus, about so many, evenly over its files."""
-    spec = CurationSpec(input=CorpusInput(name=corpus), html_extractor=Resiliparse())
+    source = FolderInput(path=corpus) if Path(corpus).is_dir() else CorpusInput(name=corpus)
+    spec = CurationSpec(input=source, html_extractor=Resiliparse())
     root = resolve_input(spec.input, home)
     files = [file for file in list_files(root) if not file.name.endswith(".pdf")]
     extractor, identifier = build_extractor(spec), Identifier(spec.language)
@@ -95,10 +97,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Print a list for each language that all corpora have."""
     parser = argparse.ArgumentParser(prog="python -m workers.curation.stop_words", description=__doc__.split("\n")[0])
     parser.add_argument("--home", type=Path, required=True, help="data folder of the worker")
-    parser.add_argument("--corpus", action="append", required=True, help="a fetched corpus; several: what all share")
+    parser.add_argument(
+        "--corpus",
+        action="append",
+        required=True,
+        help="a fetched corpus or a folder of pages; several: what all share",
+    )
     parser.add_argument("--max-documents", type=int, default=2000, help="of each corpus")
     options = parser.parse_args(arguments)
-    shares = _by_language(options.home, options.corpus, options.max_documents)
+    try:
+        shares = _by_language(options.home, options.corpus, options.max_documents)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     for language, words in stop_words(shares).items():
         print(f"{language}: {json.dumps(words, ensure_ascii=False)}")  # quoted, so that YAML takes `no` for a word
     return 0
