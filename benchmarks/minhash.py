@@ -56,7 +56,9 @@ def compare(options: argparse.Namespace, python: Path, work: Path) -> int:
         for side, command in sides.items():
             runs[side].append(run(command, side, work))
             rate, cpu_rate = (count / runs[side][-1][key] for key in ("seconds", "cpu_seconds"))
-            print(f"round {number + 1} {side:10} {rate:10,.0f} documents/s {cpu_rate:10,.0f} per CPU second", flush=True)
+            print(
+                f"round {number + 1} {side:10} {rate:10,.0f} documents/s {cpu_rate:10,.0f} per CPU second", flush=True
+            )
     ours, peer = (np.load(work / f"{side}.npy") for side in sides)
     equal = float((ours == peer).all(axis=1).mean())
     for number in np.flatnonzero((ours != peer).any(axis=1))[:5].tolist():

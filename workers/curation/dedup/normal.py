@@ -14,7 +14,7 @@ import regex
 
 from workers.curation.spacy_rules import word_rules
 
-_MAX_REMEMBERED = 1 << 17
+_MAX_REMEMBERED = 1 << 16
 _MAX_REMEMBERED_CHARS = 64
 # datatrove's punctuation: not all of Unicode's, and control characters with it.
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~«»´–—’“”„…∶━►、。〈〉《》「」【】！％（），．１：；？～"  # noqa: RUF001
@@ -39,17 +39,21 @@ class NormalWords:
         self._rules = word_rules(language)
         self._exceptions = self._rules.exceptions
         self._chunks: dict[str, bytes] = {}
+        self._older: dict[str, bytes] = {}
         self._parts: dict[str, str] = {}
 
     def join(self, text: str) -> bytes:
         """All words of the text joined by single blanks, in UTF-8."""
         chunks = text.split()
-        if new := set(chunks).difference(self._chunks):
-            if len(self._chunks) + len(new) > _MAX_REMEMBERED:  # bounded memory, whatever the corpus
-                self._chunks.clear()
-                self._parts.clear()
-                new = set(chunks)
-            self._learn(new)
+        new = set(chunks).difference(self._chunks)
+        if new and len(self._chunks) + len(new) > _MAX_REMEMBERED:
+            # Memory is bounded, whatever the corpus; what is common comes back from the older half.
+            self._older, self._chunks, self._parts = self._chunks, {}, {}
+            new = set(chunks)
+        if new:
+            known = self._older.keys() & new
+            self._chunks.update((chunk, self._older[chunk]) for chunk in known)
+            self._learn(new - known)
         joined = b" ".join(filter(None, map(self._chunks.__getitem__, chunks)))
         for chunk in new:
             if len(chunk) > _MAX_REMEMBERED_CHARS:
