@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from workers.curation.document import Document, Drop, RawRecord, Reject
 from workers.curation.extractors import Extractor, build_extractor
+from workers.curation.extractors._blocks import main_lines
 from workers.curation.extractors._clock import LateError, call_limited
 from workers.curation.extractors._layout import Line, drop_running_lines, heal_hyphens
 from workers.specs.curation import CurationSpec, Limits
@@ -95,6 +96,56 @@ def test_page_without_text_is_a_drop(kind: str) -> None:
 )
 def test_charsets(kind: str, content: bytes, charset: str | None) -> None:
     assert "The Mühle stands" in text_of(html_extractor(kind).extract(record(content, charset=charset)))
+
+
+def body(inner: str) -> str:
+    first, last = (f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS[:2])
+    return f"<html><body><main><h1>Title of the page</h1>{first}{inner}{last}</main></body></html>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "lines"),
+    [
+        ("<ul><li>First thing to do.</li><li>second thing</li></ul>", ["- First thing to do.", "- second thing"]),
+        ("<UL><LI>First thing to do.</UL>", ["- First thing to do."]),
+        ("<ul><li><a href='/a'>Mills</a></li><li><a href='/b'>Rivers</a></li><li>more</li></ul>", []),
+        ("<h2>See also</h2><ul><li><a href='/a'>Mills</a></li></ul><h2>Next part</h2>", ["Next part"]),
+        ("<h2>Empty part</h2>", ["Empty part"]),
+        (
+            "<h2>Part</h2><h3>See also</h3><p><a href='/a'>Mills</a></p><p>A sentence of the part.</p>",
+            ["Part", "See also", "A sentence of the part."],
+        ),
+        ("<p>A long sentence <a href='/a'>with a link</a> in it.</p>", ["A long sentence with a link in it."]),
+        ("<div>By Anna Berg, 24.12.2019</div>", []),
+        ("<p>On 24.12.2019 the mill burned down.</p>", ["On 24.12.2019 the mill burned down."]),
+        ("<div>© 2024 The Mill. All rights reserved</div>", []),
+        ("<div>Reply</div>", []),
+        ("<pre>a = 1\n  b = 2 &lt; 3</pre>", ["a = 1", "  b = 2 < 3"]),
+        ("<table><tr><td>oats</td><td>2 kg</td></tr></table>", ["oats\t2 kg"]),
+        ("<p>1 &lt; 2 &amp;amp; 3.<br>Next line of it.</p>", ["1 < 2 &amp; 3.", "Next line of it."]),
+        ('<a id="x"/><h2>A part</h2><p>Its text is here.</p>', ["A part", "Its text is here."]),
+    ],
+)
+def test_main_content_keeps_lists_and_loses_links(inner: str, lines: list[str]) -> None:
+    text = text_of(html_extractor("resiliparse").extract(record(body(inner))))
+    assert text.split("\n") == ["Title of the page", PARAGRAPHS[0], *lines, PARAGRAPHS[1]]
+
+
+@given(st.text(alphabet=st.sampled_from("<>/ahlipreu123 \"'=&;\nx\ue000"), max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_minimal_html_has_lines(html: str) -> None:
+    assert all(isinstance(line, str) and line.strip() for line in main_lines(html))
+
+
+@pytest.mark.parametrize(
+    "charset", ["idna", "punycode", "unicode_escape", "raw_unicode_escape", "hex", "utf-7", "\ud800"]
+)
+def test_charsets_that_are_none_are_passed_over(charset: str) -> None:
+    page = PAGE.replace("mill", "M\\ud800hle Mühle")
+    for kind in HTML:
+        assert "Mühle stands" in text_of(html_extractor(kind).extract(record(page, charset=charset)))
+    plain = html_extractor("resiliparse").extract(record(b"just \\ud800 words", "text/plain", charset))
+    assert text_of(plain) == "just \\ud800 words"
 
 
 @pytest.mark.parametrize("kind", HTML)

@@ -5,8 +5,8 @@ Charset by WHATWG names: https://encoding.spec.whatwg.org/#names-and-labels
 
 import codecs
 import re
-from itertools import islice
 
+import numpy as np
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 from workers.curation.document import Document, Drop, RawRecord, Reject
@@ -21,6 +21,7 @@ _BOMS = (
 _META_CHARSET = re.compile(rb"<meta[^>]{0,400}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _META_BYTES = 4096
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_CONTROL_BYTES = bytes(byte for byte in range(128) if _CONTROLS.match(chr(byte)))
 _MAX_BROKEN_SHARE = 0.1
 
 # Parsers take time quadratic in depth and in attributes: 20,000 nested <div> keep Resiliparse busy for 9 s, 200,000
@@ -35,13 +36,17 @@ _OPTION = re.compile(r"</?opt(?:ion|group)\b[^>]*>[^<]*", re.IGNORECASE)
 _MAX_ATTRIBUTES = 2000
 _LONG_VALUE = re.compile(r"(<[a-zA-Z][^<>]{0,4000}?=\s*)(?:\"[^\"]{8000,}\"|'[^']{8000,}')")
 _LONG_VALUE_CHARS = 8000
+_BEFORE_VALUE = np.frombuffer(b"= \t\r\n\0", dtype=np.uint8)
+"""What may stand before the quote of a value, in UTF-16 too."""
 _SUSPECT_TAG = re.compile(r"<[a-zA-Z][^>]{8000,}")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _VOID = "area base br col embed hr img input link meta param source track wbr"
 _OPTIONAL_END = "p li dt dd option optgroup tr td th tbody thead tfoot colgroup caption rb rt rtc rp html head body"
 _NO_DEPTH = frozenset(f"{_VOID} {_OPTIONAL_END}".split())
 """Elements that need no end tag: left open they don't nest."""
+_TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*")
+_NO_CHARSETS = frozenset(["idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7"])
+"""Codecs of Python that are no charset of a page."""
 
 
 class UndecodableError(ValueError):
@@ -53,18 +58,30 @@ def decode(content: bytes, charset: str | None, is_html: bool = False) -> str:
 
     Text that is valid UTF-8 beyond ASCII is UTF-8, whatever a header claims. Raises UndecodableError.
     """
-    for bom, codec in _BOMS:
-        if content.startswith(bom):
-            return _sound(content.decode(codec, "replace"))
-    if not content.isascii() and (text := _try(content, "utf-8")) is not None:
-        return _sound(text)
+    if (text := _decode_sure(content)) is not None:
+        return _sound(text) if "\ufffd" in text or has_controls(content) else text
     meta = _META_CHARSET.search(content[:_META_BYTES]) if is_html else None
     named = meta[1].decode("ascii", "replace") if meta else None
     for name in (charset, named, "utf-8"):
-        found = _try(content, map_encoding_to_html5(name, fallback_utf8=False) or name) if name else None
+        if not name or not name.isascii():
+            continue
+        found = _try(content, map_encoding_to_html5(name, fallback_utf8=False) or name)
         if found is not None:
-            return _sound(found)
+            return _sound(found) if has_controls(content) else found
     return _sound(content.decode(detect_encoding(content) or "utf-8", "replace"))
+
+
+def _decode_sure(content: bytes) -> str | None:
+    """By BOM, or as UTF-8 where it is that and more than ASCII."""
+    for bom, codec in _BOMS:
+        if content.startswith(bom):
+            return content.decode(codec, "replace")
+    return None if content.isascii() else _try(content, "utf-8")
+
+
+def has_controls(content: bytes) -> bool:
+    """Are there control characters, or what looks like them (UTF-16)? Much faster than a look at each character."""
+    return len(content.translate(None, _CONTROL_BYTES)) < len(content)
 
 
 def clean(text: str) -> str:
@@ -96,7 +113,9 @@ def decode_html(record: RawRecord) -> str | Reject:
         html = decode(record.content, record.charset, is_html=True)
     except UndecodableError as error:
         return Reject(source=record.source, reason="undecodable_text", detail=str(error))
-    html = _shorten_values(_CONTROLS.sub("", html))
+    if has_controls(record.content):
+        html = _CONTROLS.sub("", html)
+    html = _shorten_values(html, record.content)
     for tag in _SUSPECT_TAG.finditer(html):
         if (number := len(_QUOTED.sub("", tag[0]).split())) > _MAX_ATTRIBUTES:
             return Reject(source=record.source, reason="html_too_many_attributes", detail=f"{number} in one tag")
@@ -110,33 +129,44 @@ def decode_html(record: RawRecord) -> str | Reject:
     return html
 
 
-def _shorten_values(html: str) -> str:
+def _shorten_values(html: str, content: bytes) -> str:
     """The page with attribute values of 8,000 characters and more left empty: embedded images, data, attacks."""
-    for quote in "\"'":
-        if max(map(len, html.split(quote))) >= _LONG_VALUE_CHARS:
+    signs = np.frombuffer(content, dtype=np.uint8)
+    for quote in b"\"'":
+        at = np.flatnonzero(signs == quote)
+        long = at[np.diff(at, append=len(signs)) > _LONG_VALUE_CHARS]
+        if np.isin(signs[np.maximum(long, 1) - 1], _BEFORE_VALUE).any():
             return _LONG_VALUE.sub(r'\1""', html)
     return html
 
 
 def _drop_options(html: str) -> str:
-    number = sum(1 for _ in islice(_OPTION.finditer(html), _MAX_OPTIONS))
-    return html if number < _MAX_OPTIONS else _OPTION.sub("", html)
+    if html.count("<o") + html.count("<O") <= _MAX_OPTIONS or html.lower().count("<opt") <= _MAX_OPTIONS:
+        return html
+    return _OPTION.sub("", html)
+
+
+class _Steps(dict[str, int]):
+    """What a tag (`<div`, `</p`) does to the depth."""
+
+    def __missing__(self, tag: str) -> int:
+        name = tag.lstrip("</").lower()
+        self[tag] = step = 0 if name in _NO_DEPTH else -1 if tag[1] == "/" else 1
+        return step
 
 
 def _depth(html: str) -> int:
-    depth = deepest = 0
-    for end, name in _TAG.findall(html):
-        if name.lower() in _NO_DEPTH:
-            continue
-        depth = max(depth - 1, 0) if end else depth + 1
-        deepest = max(deepest, depth)
-    return deepest
+    """Most elements open at once; an end without a start does not count."""
+    walk = np.cumsum(np.fromiter(map(_Steps().__getitem__, _TAG.findall(html)), dtype=np.int64))
+    return int((walk - np.minimum(np.minimum.accumulate(walk), 0)).max()) if len(walk) else 0
 
 
 def _try(content: bytes, name: str) -> str | None:
     try:
+        if codecs.lookup(name).name.replace("-", "_") in _NO_CHARSETS:
+            return None
         return content.decode(name)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError, ValueError):
         return None
 
 

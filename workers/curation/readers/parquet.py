@@ -64,8 +64,9 @@ def _check(file: pq.ParquetFile, limits: Limits) -> str:
     """Name of the text column. Raises RejectError `bad_schema`, `compression_bomb`."""
     schema = file.schema_arrow
     found = ", ".join(f"{field.name} ({field.type})" for field in schema)[:300]
-    text = next((name for name in TEXT_FIELDS if name in schema.names and _is_text(schema.field(name).type)), None)
-    if text is None or schema.names.count(text) > 1:
+    types = {field.name: field.type for field in schema if schema.names.count(field.name) == 1}
+    text = next((name for name in TEXT_FIELDS if name in types and _is_text(types[name])), None)
+    if text is None:
         wanted = " or ".join(f"`{name}`" for name in TEXT_FIELDS)
         raise RejectError("bad_schema", f"wanted is one column {wanted} of strings; found: {found or 'none'}")
     for index in range(file.metadata.num_row_groups):
