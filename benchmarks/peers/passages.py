@@ -12,9 +12,12 @@ CORPORA = ("office-help", "debian-docs")
 _LANGUAGES = {"en", "fr", "es", "de", "it", "pt"}
 
 
-def passages(home: Path, num_words: int) -> Iterator[tuple[str, str]]:
-    """(language, text) of passages of whole lines, at least `num_words` words each but for the last of a page."""
-    for language, page in _pages(home):
+def passages(home: Path, num_words: int, step: int = 1) -> Iterator[tuple[str, str]]:
+    """(language, text) of passages of whole lines, at least `num_words` words each but for the last of a page.
+
+    Of every `step`-th page only.
+    """
+    for language, page in _pages(home, step):
         lines: list[str] = []
         count = 0
         for line in page.split("\n"):
@@ -27,15 +30,15 @@ def passages(home: Path, num_words: int) -> Iterator[tuple[str, str]]:
             yield language, "\n".join(lines).strip()
 
 
-def _pages(home: Path) -> Iterator[tuple[str, str]]:
+def _pages(home: Path, step: int) -> Iterator[tuple[str, str]]:
     extractor = build_extractor(CurationSpec.model_validate({"html_extractor": {"kind": "resiliparse"}}))
     files = [path for corpus in CORPORA for path in sorted((home / "corpora" / corpus / "warc").glob("*.warc.gz"))]
     if not files:
         raise SystemExit(f"no corpora in {home}: run `headrace corpus fetch {CORPORA[0]}` first, or pass --home")
     for path in files:
         language = path.name.removesuffix(".warc.gz").rpartition(".")[2]
-        for record in read_file(path, path.parent, Limits()):
-            if not isinstance(record, RawRecord) or record.media_type != "text/html":
+        for number, record in enumerate(read_file(path, path.parent, Limits())):
+            if number % step or not isinstance(record, RawRecord) or record.media_type != "text/html":
                 continue
             found = extractor.extract(record)
             if isinstance(found, Document):

@@ -29,7 +29,7 @@ class Pair:
 def sentences(home: Path) -> list[str]:
     """Different sentences of the corpora, each with enough words to be told from others."""
     found: dict[str, None] = {}
-    for _, text in passages(home, 400):
+    for _, text in passages(home, 400, step=3):
         for sentence in _SENTENCE.split(text):
             if _MIN_WORDS <= len(sentence.split()) <= _MAX_WORDS:
                 found[" ".join(sentence.split())] = None
