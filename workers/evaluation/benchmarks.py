@@ -1,4 +1,4 @@
-"""`python -m workers.evaluation.benchmarks fetch --home DIR`: the files lie one floor down, as curation reads them too."""
+"""`python -m workers.evaluation.benchmarks fetch --home DIR`. The files lie one floor down: curation reads them too."""
 
 import sys
 

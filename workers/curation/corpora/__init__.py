@@ -39,7 +39,7 @@ CORPORA = {
         ),
         Corpus(
             name="office-help",
-            summary="LibreOffice's help and LilyPond's manuals as HTML in six languages, some 20,000 pages, about 180 MB",
+            summary="LibreOffice's help and LilyPond's manuals: some 20,000 HTML pages in six languages, about 180 MB",
             packages=(
                 *(f"libreoffice-help-{language}" for language in ("en-us", "fr", "de", "es", "it", "pt-br")),
                 "lilypond-doc-html",
