@@ -17,7 +17,7 @@ from test_main_job import Stack
 from workers.specs import RUN_SPEC
 from workers.specs.curation import CurationSpec
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 NOUNS = [
     "mill",
@@ -99,7 +99,7 @@ def ablation(stack: Stack, folder: Path) -> dict[str, Any]:
         "evaluation": {"tasks": [{"kind": "bits_per_byte", "max_tokens_per_document": 128}], "num_bootstrap": 200},
         "max_parallel": 2,
     }
-    return stack.complete(stack.launch(spec, name="filters"), 600)
+    return stack.complete(stack.launch(spec, name="filters"), 1200)
 
 
 def files(stack: Stack, ablation: dict[str, Any], path: str) -> str:
