@@ -4,10 +4,10 @@
 """
 
 import pytest
+from line_sentences import count_sentences
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters import build_filter
-from workers.curation.sentences import count_sentences
 from workers.curation.text import Text
 from workers.specs.curation.filters import C4Quality, Filter, FinewebQuality, GopherQuality, GopherRepetition
 

@@ -2,10 +2,10 @@
 
 import pytest
 import yaml
+from line_sentences import count_sentences
 
 from workers.curation.document import Document, Drop
 from workers.curation.filters import build_filter
-from workers.curation.sentences import count_sentences
 from workers.curation.text import Text
 from workers.specs import preset_text
 from workers.specs.curation import CurationSpec

@@ -5,9 +5,10 @@ import random
 
 import orjson
 import pytest
+import zstandard
 
 from app.models import DatasetVersion
-from workers.curation.lines import LineWriter, write_json, write_lines
+from workers.curation.lines import FrameWriter, write_json, write_lines
 from workers.curation.pack import pack
 from workers.data.documents import DocumentWriter
 from workers.reporter import MemoryReporter
@@ -33,9 +34,8 @@ def document(number, text=None):
 def packed(folder, documents, dropped, clusters=0):
     source = folder / "documents"
     source.mkdir(parents=True)
-    with LineWriter(source / "documents.jsonl.zst") as writer:
-        for one in documents:
-            writer.write(orjson.dumps(one) + b"\n")
+    with FrameWriter(source / "documents.jsonl.zst") as writer:
+        writer.write(zstandard.compress(b"".join(orjson.dumps(one) + b"\n" for one in documents)))
     write_lines(source / "samples.jsonl", [])
     write_lines(source / "inputs.jsonl", [])
     statistics = {"documents": {"read": len(documents)}, "dropped": dropped, "rejects": {}, "funnel": []}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from prose import write_folder
 
 from workers.curation.engine import EngineError, build_engine
@@ -21,7 +22,6 @@ from workers.specs.curation.filters import GopherQuality
 from workers.specs.curation.inputs import FolderInput
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-ray = pytest.importorskip("ray", reason="Ray is an extra: pip install 'headrace[ray]'")
 HERE = Path(__file__).parent
 _settings = [0]
 

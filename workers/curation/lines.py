@@ -10,36 +10,6 @@ from typing import Any, Self
 import orjson
 import zstandard
 
-_LEVEL = 3
-
-
-class LineWriter:
-    """Writes lines into a zstd file; it appears under its name when the block ends without an error."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._partial = path.with_name(path.name + ".partial")
-
-    def write(self, line: bytes) -> None:
-        """Append one line, its newline included."""
-        self._stream.write(line)
-
-    def __enter__(self) -> Self:
-        self._file = self._partial.open("wb")
-        self._stream = zstandard.ZstdCompressor(level=_LEVEL).stream_writer(self._file, closefd=False)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._file:
-            if error is None:
-                self._stream.close()
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        if error is None:
-            self._partial.rename(self.path)
-
 
 class FrameWriter:
     """Writes lines that are compressed already, frame after frame: zstd takes them for one file."""

@@ -17,16 +17,10 @@ _BLANKS = re.compile(r"\s+")
 _END, _PUNCT = np.uint8(END), np.uint8(PUNCT)
 
 
-def count_sentences(line: str, language: str = "en") -> int:
-    """Sentences of one line; an empty line is one, as in datatrove."""
-    text = Text(line, language)
-    return count_line_sentences(text, line, [len(line.split())], text.has_plain_blanks)
-
-
 def count_line_sentences(text: Text, lines: str, chunks_per_line: list[int], has_plain_blanks: bool) -> int:
     """Sentences of all lines together: `text` has the chunks of `lines` and no others.
 
-    `has_plain_blanks`: single spaces alone part the chunks of each line.
+    An empty line is one sentence, as in datatrove. `has_plain_blanks`: single spaces alone part the chunks of each line.
     """
     split = text.split
     per_line = np.array(chunks_per_line, np.int32)

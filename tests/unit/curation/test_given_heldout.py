@@ -5,8 +5,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+import zstandard
 
-from workers.curation.lines import LineWriter, write_json, write_lines
+from workers.curation.lines import FrameWriter, write_json, write_lines
 from workers.curation.pack import pack
 from workers.data.shards import TokenDataset
 from workers.data.tokenizer import Tokenizer
@@ -28,9 +29,8 @@ def row(id_: str, text: str, language: str = "en") -> dict[str, object]:
 
 def curated(folder: Path, rows: list[dict[str, object]]) -> Path:
     folder.mkdir(parents=True)
-    with LineWriter(folder / "documents.jsonl.zst") as writer:
-        for document in rows:
-            writer.write(orjson.dumps(document) + b"\n")
+    with FrameWriter(folder / "documents.jsonl.zst") as writer:
+        writer.write(zstandard.compress(b"".join(orjson.dumps(one) + b"\n" for one in rows)))
     write_lines(folder / "samples.jsonl", [])
     write_lines(folder / "inputs.jsonl", [])
     write_json(folder / "statistics.json", {"documents": {"read": 9}, "dropped": {}, "rejects": {}, "funnel": []})

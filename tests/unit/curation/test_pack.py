@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+import zstandard
 
 from workers.curation.heldout import id_hash
-from workers.curation.lines import LineWriter, write_json, write_lines
+from workers.curation.lines import FrameWriter, write_json, write_lines
 from workers.curation.pack import pack
 from workers.curation.plan import Plan
 from workers.data.documents import INDEX, SCHEMA, DocumentWriter, read_documents, text_hash
@@ -41,9 +42,8 @@ def documents(counts: dict[str, int]) -> list[dict[str, object]]:
 def curated(folder: Path, counts: dict[str, int], more: tuple[dict[str, object], ...] = ()) -> Path:
     """A folder as `curate` leaves it."""
     folder.mkdir(parents=True)
-    with LineWriter(folder / "documents.jsonl.zst") as writer:
-        for document in [*documents(counts), *more]:
-            writer.write(orjson.dumps(document) + b"\n")
+    with FrameWriter(folder / "documents.jsonl.zst") as writer:
+        writer.write(zstandard.compress(b"".join(orjson.dumps(one) + b"\n" for one in [*documents(counts), *more])))
     write_lines(folder / "samples.jsonl", [{"rule": None}])
     write_lines(folder / "inputs.jsonl", [{"path": "a"}])
     statistics = {"documents": {"read": 9}, "dropped": {}, "rejects": {}, "funnel": [{"stage": "read"}]}

@@ -9,10 +9,11 @@ import pytest
 import spacy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from line_sentences import count_sentences
 
 from workers.curation.hashing import PRIME, append, hash_string
 from workers.curation.ngrams import duplicate_ngrams, top_ngrams
-from workers.curation.sentences import count_line_sentences, count_sentences
+from workers.curation.sentences import count_line_sentences
 from workers.curation.text import Text
 
 FEW_WORDS = st.lists(
