@@ -20,7 +20,8 @@ _END, _PUNCT = np.uint8(END), np.uint8(PUNCT)
 def count_line_sentences(text: Text, lines: str, chunks_per_line: list[int], has_plain_blanks: bool) -> int:
     """Sentences of all lines together: `text` has the chunks of `lines` and no others.
 
-    An empty line is one sentence, as in datatrove. `has_plain_blanks`: single spaces alone part the chunks of each line.
+    An empty line is one sentence, as in datatrove.
+    `has_plain_blanks`: single spaces alone part the chunks of each line.
     """
     split = text.split
     per_line = np.array(chunks_per_line, np.int32)
