@@ -96,3 +96,9 @@ def test_every_module_says_what_it_is() -> None:
 def test_no_module_is_called_after_nothing() -> None:
     vague = {"utils.py", "helpers.py", "manager.py", "common.py", "misc.py"}
     assert [p.as_posix() for p in SOURCES if p.name in vague] == []
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest imports them by their bare names, so a run of all tests would end at the second of a pair."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
