@@ -34,7 +34,15 @@ class Transformer(nn.Module):
         return self.embedding.weight if self.head is None else self.head.weight
 
     def forward(self, tokens_BT: Tensor, documents_BT: Tensor | None = None, cache: Cache | None = None) -> Tensor:
-        """Logits of the next token at each place, fp32.  (B, T) int64 -> (B, T, V)
+        """Logits of the next token at each place, fp32.  (B, T) int64 -> (B, T, V)"""
+        return self.logits(self.hidden(tokens_BT, documents_BT, cache))
+
+    def logits(self, hidden_BTC: Tensor) -> Tensor:
+        """Through the output projection, fp32.  (B, T, C) -> (B, T, V)"""
+        return functional.linear(hidden_BTC, self.head_weight_VC).float()
+
+    def hidden(self, tokens_BT: Tensor, documents_BT: Tensor | None = None, cache: Cache | None = None) -> Tensor:
+        """Hidden states after the last norm.  (B, T) int64 -> (B, T, C)
 
         `documents_BT` numbers the document of each token: tokens see earlier ones of their own document alone. Rotary
         positions run on through the window; since they act only through differences within a document, its
@@ -53,4 +61,4 @@ class Transformer(nn.Module):
             x_BTC = block(x_BTC, table, mask, cache)
         if cache is not None:
             cache.num_tokens += num_tokens
-        return functional.linear(self.norm(x_BTC), self.head_weight_VC).float()
+        return self.norm(x_BTC)

@@ -20,7 +20,9 @@ from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dty
 from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
 from workers.training.heldout import HeldOutText
+from workers.training.losses import build_losses
 from workers.training.mixture import MixtureOrder
+from workers.training.objective import Objective
 from workers.training.optimizers import OptimizerSet, build_optimizer
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
@@ -39,7 +41,7 @@ class Engine:
     model: Transformer
     """The bare model: what is saved."""
     module: nn.Module
-    """The same, compiled and wrapped for several processes: what is called."""
+    """The same under its losses, compiled and wrapped for several processes: what is called."""
     optimizers: OptimizerSet
     clipper: Clipper
     order: BatchOrder | MixtureOrder
@@ -118,7 +120,8 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         )
     seed_generators(spec.seed)
     model = Transformer(spec.model, data.vocab_size).to(device)
-    module = accelerator.prepare(torch.compile(model) if spec.compile else model)
+    objective = Objective(model, build_losses(spec)).to(device)
+    module = accelerator.prepare(torch.compile(objective) if spec.compile else objective)
     return Engine(
         spec=spec,
         accelerator=accelerator,

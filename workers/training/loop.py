@@ -38,14 +38,15 @@ class Loop:
         engine, state = self.engine, self.engine.state
         began, step = time.perf_counter(), state.step
         index = self._take_batch()
-        loss = compute_gradient(engine, index)
+        losses = compute_gradient(engine, index)
+        loss = losses["loss"]
         engine.drills.spoil(step, gradients(engine))
         norm = measure_norm(engine)
         lr = self._lr(step)
         decision = engine.watch.before_update(Telemetry(step, loss, norm, lr))
         if not self._follow(decision, index):
             return False
-        shown: Shown = {"loss": loss, "grad_norm": norm, "lr": lr}
+        shown: Shown = {**losses, "grad_norm": norm, "lr": lr}
         if decision.discard_update:
             engine.optimizers.zero_grad()
         else:

@@ -8,7 +8,6 @@ from contextlib import nullcontext
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from workers.kernels.gradient_stats import measure_gradient
 from workers.training.batches import Sequences
@@ -17,33 +16,38 @@ from workers.training.devices import autocast
 from workers.training.engine import Engine
 
 
-def compute_gradient(engine: Engine, index: int) -> float:
-    """Gradient of batch `index` over all passes and processes; its mean loss in nats per token."""
+def compute_gradient(engine: Engine, index: int) -> dict[str, float]:
+    """Gradient of batch `index` over all passes and processes; the mean of each loss by its name.
+
+    `loss` is the cross-entropy, in nats per token.
+    """
     rank, num_ranks = engine.accelerator.process_index, engine.accelerator.num_processes
     part = engine.drills.poison(index, rank, engine.order.part(index, rank, num_ranks))
     num_passes = engine.spec.batch.accumulation
-    total = torch.zeros((), dtype=torch.float64, device=engine.accelerator.device)
+    sums: dict[str, Tensor] = {}
     for number in range(num_passes):
         rows = slice(
             number * engine.spec.batch.micro_batch_sequences, (number + 1) * engine.spec.batch.micro_batch_sequences
         )
         waiting = number < num_passes - 1 and num_ranks > 1
         with engine.accelerator.no_sync(engine.module) if waiting else nullcontext():
-            loss = compute_loss(engine, part, rows)
-            (loss / num_passes).backward()
-        total += loss.detach().double() / num_passes
-    return float(engine.accelerator.reduce(total, "mean"))
+            total, terms = compute_loss(engine, part, rows)
+            (total / num_passes).backward()
+        for name, value in terms.items():
+            sums[name] = sums.get(name, torch.zeros_like(value.double())) + value.double() / num_passes
+    means = engine.accelerator.reduce(torch.stack(list(sums.values())), "mean").tolist()
+    return dict(zip(sums, means, strict=True))
 
 
-def compute_loss(engine: Engine, part: Sequences, rows: slice) -> Tensor:
-    """Mean loss of some sequences.  -> () fp32"""
+def compute_loss(engine: Engine, part: Sequences, rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean over some sequences: the sum to differentiate, and each loss.  -> (), {name: ()}, fp32"""
     device = engine.accelerator.device
     tokens_BT, targets_BT, documents_BT = (
         t[rows].to(device, non_blocking=True) for t in (part.tokens, part.targets, part.documents)
     )
     with autocast(engine.dtype, device):
-        logits_BTV = engine.module(tokens_BT, documents_BT)
-    return functional.cross_entropy(logits_BTV.flatten(0, 1), targets_BT.flatten())
+        total, terms = engine.module(tokens_BT, targets_BT, documents_BT)
+    return total, terms
 
 
 def gradients(engine: Engine) -> list[Tensor]:
