@@ -26,12 +26,12 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     published: list[str] = []
 
     def publish(folder: Path, step: int) -> None:
-        metadata = {"step": step, "dataset": spec.dataset} | ({"datasets": spec.datasets} if spec.mixture else {})
+        metadata = {"step": step, "dataset": spec.dataset} | ({"datasets": spec.datasets} if spec.has_mixture else {})
         published.append(job.publish(folder, "checkpoint", f"step-{step:08d}", metadata, step).digest)
 
     summary = train(
         spec,
-        dataset=folders if spec.mixture else folders[spec.datasets[0]],
+        dataset=folders if spec.has_mixture else folders[spec.datasets[0]],
         out=job.work / f"attempt-{job.attempt}",
         reporter=job.reporter,
         publish=publish,

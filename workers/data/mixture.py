@@ -35,6 +35,10 @@ class TokenSource(Protocol):
         """Tokens and document numbers at [start, start + length), going round at the end."""
         ...
 
+    def counted_window(self, start: int, length: int) -> npt.NDArray[np.bool_]:
+        """Are the tokens at [start, start + length) to be learnt?"""
+        ...
+
 
 class SelectedDocuments:
     """The documents of a split in some languages and quality buckets, one after another, as if they were all."""
@@ -63,10 +67,18 @@ class SelectedDocuments:
 
     def window(self, start: int, length: int) -> tuple[Tokens, Tokens]:
         """Tokens and document numbers at [start, start + length), going round at the end.  (length,), (length,)"""
+        places, here = self._find(start, length)
+        return self._dataset.read(places), self._documents[here]
+
+    def counted_window(self, start: int, length: int) -> npt.NDArray[np.bool_]:
+        """Are the tokens at [start, start + length) to be learnt? Going round at the end.  (length,)"""
+        return self._dataset.counted(self._find(start, length)[0])
+
+    def _find(self, start: int, length: int) -> tuple[Ints, Ints]:
+        """Positions in the split, and number among the chosen documents, of the tokens there.  2 x (length,)"""
         places = np.arange(start, start + length, dtype=np.int64) % self.num_tokens
         here = np.searchsorted(self._starts, places, side="right") - 1
-        tokens = self._dataset.read(self._begins[here] + places - self._starts[here])
-        return tokens, self._documents[here]
+        return self._begins[here] + places - self._starts[here], here
 
 
 class Turns:

@@ -4,6 +4,7 @@ Layout of a dataset folder:
     train-00000.tokens        uint16 (vocabulary <= 65,536) or uint32, document after document
     train-00000.documents     uint64 offsets of each document's first token within the shard
     train-00000.origins       which document each is: ORIGIN records, in the same order
+    train-00000.counted       uint8 a token: 0 where no loss hangs on it (chats); without it all count
     heldout-00000.*           the same for the held-out part
     documents-00000.parquet   the documents themselves (`workers.data.documents`), with an index beside
     heldout.jsonl             held-out documents as text: {"id", "language", "text"}
@@ -13,10 +14,10 @@ Layout of a dataset folder:
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,17 +58,29 @@ class ShardWriter:
         self._shard = 0
         self._documents: list[npt.NDArray[np.unsignedinteger]] = []
         self._origins: list[tuple[int, bytes, int]] = []
+        self._counted: list[npt.NDArray[np.uint8]] = []
         self._pending = 0
 
-    def add(self, token_ids: Iterable[int], origin: Origin | None = None, place: int | None = None) -> None:
+    def add(
+        self,
+        token_ids: Iterable[int],
+        origin: Origin | None = None,
+        place: int | None = None,
+        counted: Iterable[bool] | None = None,
+    ) -> None:
         """Append one document, its end token included. `place` is its place in the order, where not the origin's key.
 
-        Raises OverflowError for a token that the type cannot hold.
+        `counted`: which tokens are to be learnt; all documents of a dataset have it, or none.
+        Raises OverflowError for a token that the type cannot hold, ValueError for a `counted` of another length.
         """
         document = np.fromiter(token_ids, dtype=self.dtype)
         self._documents.append(document)
         self._pending += len(document)
         self.num_tokens += len(document)
+        if counted is not None:
+            self._counted.append(np.fromiter(counted, dtype=np.uint8))
+            if len(self._counted[-1]) != len(document):
+                raise ValueError(f"{len(self._counted[-1])} flags for {len(document)} tokens")
         full = self._pending >= self.shard_tokens
         if origin is not None:
             self._origins.append((origin.key, origin.language.encode("ascii"), origin.bucket))
@@ -87,8 +100,11 @@ class ShardWriter:
         write_bytes(self.folder / f"{stem}.documents", offsets.tobytes())
         if len(self._origins) == len(self._documents):
             write_bytes(self.folder / f"{stem}.origins", np.array(self._origins, dtype=ORIGIN).tobytes())
+        if len(self._counted) == len(self._documents):
+            write_bytes(self.folder / f"{stem}.counted", np.concatenate(self._counted).tobytes())
         write_bytes(self.folder / f"{stem}.tokens", np.concatenate(self._documents).tobytes())
-        self._documents, self._origins, self._pending, self._shard = [], [], 0, self._shard + 1
+        self._documents, self._origins, self._counted = [], [], []
+        self._pending, self._shard = 0, self._shard + 1
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -119,6 +135,7 @@ class TokenDataset:
             raise ValueError(f"{folder}: {split} has {self.num_tokens} tokens, its manifest says {expected}")
         if not self.num_tokens:
             raise ValueError(f"{folder}: the {split} part is empty")
+        self._counted = self._open_counted()
         bounds = [
             np.fromfile(path.with_suffix(".documents"), dtype="<u8").astype(np.int64) + start
             for path, start in zip(self._paths, self._starts[:-1], strict=True)
@@ -139,17 +156,42 @@ class TokenDataset:
             raise ValueError(f"{self.folder}: {len(found)} origins for {len(self.document_starts)} documents")
         return found
 
+    def _open_counted(self) -> list[npt.NDArray[np.uint8]]:
+        """Which tokens count, by shard; empty: all do. Raises ValueError when a file is torn or missing."""
+        paths = [path.with_suffix(".counted") for path in self._paths]
+        if not any(path.is_file() for path in paths):
+            return []
+        found = [np.memmap(path, dtype=np.uint8, mode="r") for path in paths if path.is_file()]
+        if [len(flags) for flags in found] != [len(shard) for shard in self._shards]:
+            raise ValueError(f"{self.folder}: the .counted files do not fit the tokens of {self.split}")
+        return list(found)
+
+    def counted(self, positions: Tokens) -> npt.NDArray[np.bool_]:
+        """Are the tokens at these positions to be learnt?  (n,) -> (n,)"""
+        return self._gather(self._counted, positions, np.bool_) if self._counted else np.ones(len(positions), np.bool_)
+
     def read(self, positions: Tokens) -> Tokens:
         """Tokens at these positions of the split.  (n,) -> (n,)"""
+        return self._gather(self._shards, positions, np.int64)
+
+    def _gather(self, parts: Sequence[npt.NDArray[Any]], positions: Tokens, dtype: Any) -> npt.NDArray[Any]:
         shards = np.searchsorted(self._starts, positions, side="right") - 1
-        tokens = np.empty(len(positions), dtype=np.int64)
+        found = np.empty(len(positions), dtype=dtype)
         for shard in np.unique(shards):
             here = shards == shard
-            tokens[here] = self._shards[shard][positions[here] - self._starts[shard]]
-        return tokens
+            found[here] = parts[shard][positions[here] - self._starts[shard]]
+        return found
+
+    def places(self, start: int, length: int) -> Tokens:
+        """Positions in the split of the tokens at [start, start + length), going round at the end.  (length,)"""
+        return np.arange(start, start + length, dtype=np.int64) % self.num_tokens
+
+    def counted_window(self, start: int, length: int) -> npt.NDArray[np.bool_]:
+        """Are the tokens at [start, start + length) to be learnt? Going round at the end.  (length,)"""
+        return self.counted(self.places(start, length))
 
     def window(self, start: int, length: int) -> tuple[Tokens, Tokens]:
         """Tokens and document numbers at [start, start + length), going round at the end.  (length,), (length,)"""
-        positions = (np.arange(start, start + length, dtype=np.int64)) % self.num_tokens
+        positions = self.places(start, length)
         documents = np.searchsorted(self.document_starts, positions, side="right") - 1
         return self.read(positions), documents

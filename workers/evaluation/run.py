@@ -63,10 +63,10 @@ def open_bench(checkpoint: Path, dataset: Path, home: Path, seed: int, reporter:
 
 
 def context_tokens(checkpoint: Path) -> int:
-    """The sequence length of the checkpoint's training, as its trainer.json has it; else 1024."""
+    """The sequence length of the checkpoint's training (its last stage), as its trainer.json has it; else 1024."""
     try:
         state = json.loads((checkpoint / "trainer.json").read_text(encoding="utf-8"))
-        return int(state["identity"]["batch.sequence_tokens"])
+        return int(state.get("context_tokens") or state["identity"]["batch.sequence_tokens"])
     except (FileNotFoundError, KeyError, TypeError):
         return DEFAULT_CONTEXT_TOKENS
 

@@ -94,7 +94,7 @@ def _dataset(found: Curated) -> dict[str, Any]:
 def table(spec: AblationSpec, curated: dict[str, Curated], ranking: Ranking) -> str:
     """The ranking in Markdown."""
     level = f"{spec.confidence:.0%}"
-    tokens = spec.training.tokens_per_step * spec.training.num_steps
+    tokens = spec.training.num_tokens
     better = "lower" if ranking.metric == "bits_per_byte" else "higher"
     lines = [
         f"# {spec.name}",

@@ -82,6 +82,11 @@ class Controller:
         incident.intervention.cost_steps += max(incident.intervention.step + 1 - to_step, 0)
         return [incident.intervention.model_copy(deep=True)]
 
+    def stage_changed(self, step: int) -> None:
+        """Levels of another stage say nothing about this one."""
+        self._forget_runs(0)
+        self._history.rewind(0)
+
     def _judge(self, step: int, values: Mapping[str, float]) -> Decision:
         self._history.add(step, values)
         seen = [s for detector in self._detectors for s in detector.observe(step, values, self.lr_scale)]

@@ -57,6 +57,10 @@ class Watch(Protocol):
         """Tell it where a roll-back led; None: there was no good checkpoint. Updated interventions to report."""
         ...
 
+    def stage_changed(self, step: int) -> None:
+        """From `step` on the data or the schedule are others by plan: levels are learnt anew."""
+        ...
+
     def state_dict(self) -> dict[str, object]:
         """JSON-able state, kept in checkpoints."""
         ...

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workers.specs.training.drills import Drill, LrTimes, NanGradient, PoisonedBatches
-from workers.training.batches import Sequences
+from workers.training.batches import IGNORED, Sequences
 
 
 class Drills:
@@ -27,7 +27,8 @@ class Drills:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + index * 1_009 + rank)
         shape = batch.tokens.shape
         tokens, targets = (torch.randint(self.vocab_size, shape, generator=generator) for _ in range(2))
-        return Sequences(tokens, targets, batch.documents)
+        targets[batch.targets == IGNORED] = IGNORED
+        return Sequences(tokens, targets, batch.documents, batch.sources)
 
     def spoil(self, step: int, grads: list[Tensor]) -> None:
         """Put a NaN into the gradient at its step, once."""

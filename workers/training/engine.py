@@ -13,6 +13,7 @@ from workers.monitoring import build_controller
 from workers.monitoring.telemetry import Watch
 from workers.reporter import Reporter
 from workers.specs.training import TrainingSpec
+from workers.specs.training.stages import PlannedStage
 from workers.training.batches import BatchOrder
 from workers.training.checkpoints import Checkpoint, CheckpointStore, write_checkpoint
 from workers.training.clipping import Clipper, build_clipper
@@ -21,13 +22,13 @@ from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
 from workers.training.heldout import HeldOutText
 from workers.training.losses import build_losses
-from workers.training.mixture import MixtureOrder
 from workers.training.objective import Objective
 from workers.training.optimizers import OptimizerSet, build_optimizer
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
 from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
+from workers.training.stage_order import StageOrder
 from workers.training.state import TrainerState, differences, identity
 
 
@@ -40,11 +41,13 @@ class Engine:
     dtype: ComputeType
     model: Transformer
     """The bare model: what is saved."""
+    objective: Objective
     module: nn.Module
     """The same under its losses, compiled and wrapped for several processes: what is called."""
     optimizers: OptimizerSet
     clipper: Clipper
-    order: BatchOrder | MixtureOrder
+    order: BatchOrder | StageOrder
+    plan: tuple[PlannedStage, ...]
     heldout: HeldOutText
     drills: Drills
     watch: Watch
@@ -53,6 +56,16 @@ class Engine:
     publisher: Publisher
     reporter: Reporter
     identity: dict[str, Any]
+
+    @property
+    def stage(self) -> PlannedStage:
+        """The stage of now."""
+        return self.plan[self.state.stage]
+
+    def use_stage(self) -> None:
+        """Give the model what the stage of now says of it; again and again if need be."""
+        if self.model.spec.rope_theta != self.stage.rope_theta:
+            self.model.spec = self.model.spec.model_copy(update={"rope_theta": self.stage.rope_theta})
 
     def save(self) -> None:
         """Write a checkpoint of this moment, report it, publish it, and let old ones go. Rank 0 does the work."""
@@ -97,6 +110,7 @@ class Engine:
     def _trainer(self) -> dict[str, Any]:
         return {
             "format": 1,
+            "context_tokens": self.stage.batch.sequence_tokens,
             "state": self.state.to_json(),
             "lr_scale": self.watch.lr_scale,
             "clip_scale": self.watch.clip_scale,
@@ -121,13 +135,15 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
     seed_generators(spec.seed)
     model = Transformer(spec.model, data.vocab_size).to(device)
     objective = Objective(model, build_losses(spec)).to(device)
-    module = accelerator.prepare(torch.compile(objective) if spec.compile else objective)
+    module = accelerator.prepare(torch.compile(objective, dynamic=False) if spec.compile else objective)
     return Engine(
         spec=spec,
         accelerator=accelerator,
         dtype=dtype,
         model=model,
+        objective=objective,
         module=module,
+        plan=spec.plan,
         optimizers=build_optimizer(spec.optimizer, model),
         clipper=build_clipper(spec.clipping),
         order=data.order,

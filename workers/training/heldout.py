@@ -8,7 +8,7 @@ from torch.nn import functional
 from workers.data.shards import TokenDataset
 from workers.model.transformer import Transformer
 from workers.specs.training import TrainingSpec
-from workers.training.batches import count_windows, read_windows
+from workers.training.batches import IGNORED, count_windows, counted_pairs, read_windows
 from workers.training.devices import ComputeType, autocast
 from workers.training.errors import InputError
 
@@ -18,22 +18,25 @@ class HeldOutText:
 
     def __init__(self, dataset: TokenDataset, spec: TrainingSpec) -> None:
         """Raises InputError when the held-out part is shorter than one sequence."""
-        length = spec.batch.sequence_tokens
+        batch = spec.plan[0].batch  # the same in all stages, so that the curve goes on
+        length = batch.sequence_tokens
         num_windows = count_windows(dataset, length)
         if not num_windows:
             raise InputError(
                 f"the held-out part has {dataset.num_tokens} tokens, one sequence needs {length + 1}. "
                 "Lower batch.sequence_tokens, or hold out more documents"
             )
-        batch_sequences = spec.batch.micro_batch_sequences * spec.resources.num_processes
+        batch_sequences = batch.micro_batch_sequences * spec.resources.num_processes
         wanted = min(num_windows, spec.heldout.num_batches * batch_sequences)
         chosen = np.linspace(0, num_windows - 1, wanted).round().astype(np.int64)
         self.sequences = read_windows(dataset, chosen, length)
-        self.batch_size = spec.batch.micro_batch_sequences
+        if not bool((self.sequences.targets != IGNORED).any()):
+            raise InputError("no token of the held-out windows counts: hold out more documents or more windows")
+        self.batch_size = batch.micro_batch_sequences
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Contexts and the tokens that follow them.  2 x (N, T)"""
-        return self.sequences.tokens.numpy(), self.sequences.targets.numpy()
+        """Contexts and the tokens that follow them, where they count.  2 x (n,)"""
+        return counted_pairs(self.sequences)
 
     @torch.no_grad()
     def loss(self, model: Transformer, accelerator: Accelerator, dtype: ComputeType) -> float:
@@ -50,8 +53,10 @@ class HeldOutText:
             )
             with autocast(dtype, device):
                 logits = model(tokens, documents)
-            total = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
-            sums += torch.stack((total.double(), torch.tensor(targets.numel(), dtype=torch.float64, device=device)))
+            total = functional.cross_entropy(
+                logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+            )
+            sums += torch.stack((total.double(), (targets != IGNORED).sum().double()))
         model.train()
         total, count = accelerator.reduce(sums, "sum").tolist()
         return total / count

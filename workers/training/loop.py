@@ -11,6 +11,7 @@ from workers.training.controls import Controls
 from workers.training.engine import Engine
 from workers.training.errors import TrainingStopped
 from workers.training.schedules import factor
+from workers.training.state import Place
 from workers.training.steps import apply_update, compute_gradient, gradients, measure_norm
 
 HISTORY_STEPS = 4096
@@ -23,28 +24,48 @@ class Loop:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.controls = Controls(engine, self.go_back)
-        self.batch_of_step: dict[int, int] = {}
+        self.batch_of_step: dict[int, Place] = {}
 
     def run(self) -> None:
         """Train to the end. Raises TrainingStopped when a person or the controller ends it early."""
         engine = self.engine
         while engine.state.step < engine.spec.num_steps:
             self.controls.obey()
+            self._enter_stage()
             if engine.state.step < engine.spec.num_steps and self._step():
                 self._close_step()
+
+    def _enter_stage(self) -> None:
+        """Go on to the next stage when the one of now has done its steps."""
+        engine, state = self.engine, self.engine.state
+        while state.step >= engine.stage.end_step and engine.stage is not engine.plan[-1]:
+            state.begin_stage()
+            engine.watch.stage_changed(state.step)
+            stage = engine.stage
+            engine.reporter.event(
+                "stage",
+                f"stage {stage.number + 1} of {len(engine.plan)}, {stage.name}: {stage.num_steps:,} steps of "
+                f"{stage.tokens_per_step:,} tokens",
+                step=state.step,
+                stage=stage.name,
+                sequence_tokens=stage.batch.sequence_tokens,
+                rope_theta=stage.rope_theta,
+                lr=stage.lr,
+            )
+        engine.use_stage()
 
     def _step(self) -> bool:
         """One step. False when it led back to a checkpoint instead."""
         engine, state = self.engine, self.engine.state
         began, step = time.perf_counter(), state.step
-        index = self._take_batch()
-        losses = compute_gradient(engine, index)
+        place = self._take_batch()
+        losses = compute_gradient(engine, place)
         loss = losses["loss"]
         engine.drills.spoil(step, gradients(engine))
         norm = measure_norm(engine)
         lr = self._lr(step)
         decision = engine.watch.before_update(Telemetry(step, loss, norm, lr))
-        if not self._follow(decision, index):
+        if not self._follow(decision, place):
             return False
         shown: Shown = {**losses, "grad_norm": norm, "lr": lr}
         if decision.discard_update:
@@ -55,26 +76,26 @@ class Loop:
             shown["clip_norm"], shown["clipped_share"] = clipped
             shown |= engine.optimizers.telemetry()
             telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"])
-            if not self._follow(engine.watch.after_update(telemetry), index):
+            if not self._follow(engine.watch.after_update(telemetry), place):
                 return False
         self._count(shown, time.perf_counter() - began)
         return True
 
     def _lr(self, step: int) -> float:
-        spec = self.engine.spec
-        scheduled = spec.optimizer.lr * factor(step, spec.num_steps, spec.schedule)
+        stage = self.engine.stage
+        scheduled = stage.lr * factor(stage.schedule_step(step), stage.schedule_steps, stage.schedule)
         return scheduled * self.engine.watch.lr_scale * self.engine.drills.lr_factor(step)
 
-    def _take_batch(self) -> int:
-        index = self.engine.state.take_batch()
-        self.batch_of_step[self.engine.state.step] = index
+    def _take_batch(self) -> Place:
+        place = self.engine.state.take_batch()
+        self.batch_of_step[self.engine.state.step] = place
         self.batch_of_step.pop(self.engine.state.step - HISTORY_STEPS, None)
-        return index
+        return place
 
     def _count(self, shown: Shown, seconds: float) -> None:
         """Count the finished step and report it."""
         engine, state = self.engine, self.engine.state
-        tokens = engine.spec.tokens_per_step
+        tokens = engine.stage.tokens_per_step
         state.tokens += tokens
         state.seconds += seconds
         state.last_loss = shown["loss"]
@@ -83,7 +104,7 @@ class Loop:
             "lr_scale": engine.watch.lr_scale,
             "tokens_per_second": tokens / seconds,
             "tokens": float(state.tokens),
-            "epoch": state.next_batch / engine.order.batches_per_epoch,
+            "epoch": engine.order.epochs(state),
         }
         engine.reporter.metrics(state.step, shown, state.branch)
         state.step += 1
@@ -92,14 +113,14 @@ class Loop:
     def _close_step(self) -> None:
         """Held-out loss and checkpoint, when they are due after the step just done."""
         engine, step = self.engine, self.engine.state.step
-        last = step == engine.spec.num_steps
+        last = step == engine.stage.end_step
         if step % engine.spec.heldout.every_steps == 0 or last:
             loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
             engine.reporter.metrics(step - 1, {"heldout_loss": loss}, engine.state.branch)
         if step % engine.spec.checkpointing.every_steps == 0 or last:
             engine.save()
 
-    def _follow(self, decision: Decision, index: int) -> bool:
+    def _follow(self, decision: Decision, place: Place) -> bool:
         """Report and carry out a decision. False when training went back to a checkpoint."""
         engine = self.engine
         self._report(decision)
@@ -109,8 +130,7 @@ class Loop:
             raise TrainingStopped(decision.stop)
         if decision.skip_batches:
             onset = decision.interventions[-1].evidence.get("onset", engine.state.step)
-            start = self.batch_of_step.get(int(onset), index)
-            engine.state.skip(start, max(start + decision.skip_batches, index + 1))
+            engine.state.skip(self.batch_of_step.get(int(onset), place), place, decision.skip_batches)
         if decision.rollback:
             return not self.go_back(decision.rollback_before_step)
         return True
@@ -135,6 +155,7 @@ class Loop:
                 engine.reporter.intervention(intervention)
             return False
         engine.state.go_back(engine.load(open_checkpoint(folder)))
+        engine.use_stage()
         for intervention in engine.watch.rolled_back(engine.state.step):
             engine.reporter.intervention(intervention)
         engine.reporter.event(

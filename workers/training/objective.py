@@ -3,7 +3,10 @@
 This module is what is compiled, wrapped for several processes, and called: so a loss may work on hidden states, hold
 weights of its own, and share the pass through the model with the others.
 
-Shapes: B sequences, T tokens.
+Each loss is a mean over places. A step may have several passes and processes, with unequal numbers of places: each mean
+then counts by its pass's share of the step's places, so that the step's gradient is that of one mean over all of them.
+
+Shapes: B sequences, T tokens, K losses.
 """
 
 from collections.abc import Iterable
@@ -23,13 +26,27 @@ class Objective(nn.Module):
         self.model = model
         self.losses = nn.ModuleList(losses)
 
-    def forward(self, tokens_BT: Tensor, targets_BT: Tensor, documents_BT: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum to differentiate, and each term by its name, detached.  -> (), {name: ()}, fp32"""
+    def count_places(self, targets_BT: Tensor, documents_BT: Tensor) -> Tensor:
+        """Places that each loss is a mean over.  -> (K,) fp64"""
+        return torch.stack([loss.count_places(targets_BT, documents_BT).double() for loss in self.losses])
+
+    def forward(
+        self, tokens_BT: Tensor, targets_BT: Tensor, documents_BT: Tensor, shares_K: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """The sum to differentiate; each term by its name; the first loss summed over each sequence.
+
+        `shares_K`: what part of the step's places of each loss these sequences hold. Terms and sums are detached, terms
+        multiplied by their share.  -> (), {name: ()}, (B,), fp32
+        """
         hidden_BTC = self.model.hidden(tokens_BT, documents_BT)
         total = torch.zeros((), device=hidden_BTC.device)
         terms: dict[str, Tensor] = {}
-        for loss in self.losses:
+        sums_B = torch.zeros(len(tokens_BT), device=hidden_BTC.device)
+        for number, loss in enumerate(self.losses):
+            share = shares_K[number]
             value = loss(self.model, hidden_BTC, tokens_BT, targets_BT, documents_BT)
-            total = total + loss.weight * value
-            terms[loss.name] = value.detach()
-        return total, terms
+            if isinstance(value, tuple):
+                value, sums_B = value[0], value[1].detach()
+            total = total + loss.weight * share * value
+            terms[loss.name] = share * value.detach()
+        return total, terms, sums_B

@@ -23,6 +23,8 @@ class NoWatch:
     def rolled_back(self, to_step: int | None) -> list[Intervention]:
         return []
 
+    def stage_changed(self, step: int) -> None: ...
+
     def state_dict(self) -> dict[str, object]:
         return {"lr_scale": self.lr_scale, "clip_scale": self.clip_scale}
 

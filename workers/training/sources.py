@@ -1,20 +1,19 @@
 """What a training run reads: one dataset version, or a mixture of several."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from workers.data.mixture import TokenSource
 from workers.data.shards import TokenDataset, Tokens
 from workers.specs.training import TrainingSpec
 from workers.training.batches import BatchOrder
 from workers.training.errors import InputError
-from workers.training.mixture import MixtureOrder, open_mixture
-
-Folders = Path | Mapping[str, Path]
-"""The folder of the dataset; for a mixture the folder of each version, by its digest."""
+from workers.training.mixture import Folders, Selection, Source, check_vocabulary, mixture_of, open_sources
+from workers.training.stage_order import StageOrder
 
 
 def folders_to_json(dataset: Folders) -> str | dict[str, str]:
@@ -34,28 +33,38 @@ class Data:
     """The parts of it that the loop works with."""
 
     vocab_size: int
-    order: BatchOrder | MixtureOrder
+    order: BatchOrder | StageOrder
     heldout: TokenSource
 
 
 def open_data(spec: TrainingSpec, dataset: Folders) -> Data:
     """Open it. Raises InputError for what is missing, torn, empty, or does not go together."""
-    length, batch_sequences = spec.batch.sequence_tokens, spec.tokens_per_step // spec.batch.sequence_tokens
-    if isinstance(dataset, Path):
-        if spec.mixture:
-            raise InputError("the spec has a mixture: give the folder of each of its versions as DIGEST=FOLDER")
-        train, heldout = open_dataset(dataset)
-        return Data(train.vocab_size, BatchOrder(train, length, batch_sequences, spec.seed), heldout)
-    if not spec.mixture:
+    if not isinstance(dataset, Path) and not spec.has_mixture:
         raise InputError("the spec has no mixture: give one dataset folder")
-    sources = open_mixture(spec, dataset)
-    for source in sources:
-        check_vocabulary(dataset[source.spec.dataset], source.train)
-    held_out = [(source.heldout, source.spec.weight) for source in sources if source.heldout]
+    if isinstance(dataset, Path) and not spec.has_mixture and not spec.stages:
+        train, heldout = open_dataset(dataset)
+        batch_sequences = spec.batch.sequences * spec.resources.num_processes
+        order = BatchOrder(train, spec.batch.sequence_tokens, batch_sequences, spec.seed)
+        return Data(train.vocab_size, order, heldout)
+    sources = open_sources(spec, dataset)
+    held_out = [(source.heldout, share) for source, share in _shares(spec, sources) if source.heldout]
     if not held_out:
         raise InputError("no part of the mixture holds anything out: widen its languages or buckets")
-    order = MixtureOrder(sources, length, batch_sequences, spec.seed)
-    return Data(sources[0].train.vocab_size, order, Joined(held_out))
+    vocab_size = held_out[0][0].vocab_size
+    return Data(vocab_size, StageOrder(spec.plan, sources, spec.resources.num_processes, spec.seed), Joined(held_out))
+
+
+def _shares(spec: TrainingSpec, sources: Mapping[Selection, Source]) -> list[tuple[Source, float]]:
+    """Each source with its share of the whole run: one held-out text serves all stages, so that they compare."""
+    if not spec.stages:
+        return [(source, source.spec.weight) for source in sources.values()]
+    shares = dict.fromkeys(sources, 0.0)
+    for stage in spec.plan:
+        parts = mixture_of(stage)
+        for part in parts:
+            of_stage = part.weight / sum(other.weight for other in parts)
+            shares[part.selection] += of_stage * stage.num_steps * stage.tokens_per_step / spec.num_tokens
+    return [(source, shares[selection]) for selection, source in sources.items()]
 
 
 class Joined:
@@ -71,14 +80,25 @@ class Joined:
 
     def window(self, start: int, length: int) -> tuple[Tokens, Tokens]:
         """Tokens and document numbers at [start, start + length), going round at the end.  (length,), (length,)"""
-        found, at, left = [], start % self.num_tokens, length
+        found = []
+        for number, at, many in self._parts_of(start, length):
+            tokens, documents = self._parts[number].window(at, many)
+            found.append((tokens, documents * len(self._parts) + number))  # no number belongs to two sources
+        return np.concatenate([tokens for tokens, _ in found]), np.concatenate([documents for _, documents in found])
+
+    def counted_window(self, start: int, length: int) -> npt.NDArray[np.bool_]:
+        """Are the tokens at [start, start + length) to be learnt?  (length,)"""
+        parts = self._parts_of(start, length)
+        return np.concatenate([self._parts[number].counted_window(at, many) for number, at, many in parts])
+
+    def _parts_of(self, start: int, length: int) -> Iterator[tuple[int, int, int]]:
+        """(part, first token, tokens) of [start, start + length), going round at the end."""
+        at, left = start % self.num_tokens, length
         while left:
             number = int(np.searchsorted(self._starts, at, side="right")) - 1
             many = min(left, int(self._starts[number + 1]) - at)
-            tokens, documents = self._parts[number].window(at - int(self._starts[number]), many)
-            found.append((tokens, documents * len(self._parts) + number))  # no number belongs to two sources
+            yield number, at - int(self._starts[number]), many
             at, left = (at + many) % self.num_tokens, left - many
-        return np.concatenate([tokens for tokens, _ in found]), np.concatenate([documents for _, documents in found])
 
 
 def open_dataset(folder: Path) -> tuple[TokenDataset, TokenDataset]:
@@ -92,13 +112,3 @@ def open_dataset(folder: Path) -> tuple[TokenDataset, TokenDataset]:
     for part in (train_split, heldout_split):
         check_vocabulary(folder, part)
     return train_split, heldout_split
-
-
-def check_vocabulary(folder: Path, part: TokenSource) -> None:
-    """Raises InputError when the first million tokens hold one that the vocabulary has not."""
-    largest = int(part.window(0, min(part.num_tokens, 1 << 20))[0].max())
-    if largest >= part.vocab_size:
-        raise InputError(
-            f"dataset {folder} has token {largest}, its vocabulary ends at {part.vocab_size - 1}: "
-            "it was made with another tokenizer"
-        )

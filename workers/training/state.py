@@ -7,8 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from workers.specs.training import TrainingSpec
+from workers.specs.training.mixture import MixtureSource
 
-Span = tuple[int, int]
+Span = tuple[int, int, int]
+"""Stage, and its batches [start, stop)."""
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """Where a batch stands: the n-th of its stage. With what earlier stages used, it fixes what the batch holds."""
+
+    number: int
+    stage: int = 0
+    earlier: tuple[int, ...] = ()
+    """Batches that each stage before it used."""
+
+    @property
+    def index(self) -> int:
+        """Number of the batch in the run."""
+        return sum(self.earlier) + self.number
 
 
 @dataclass
@@ -17,13 +34,13 @@ class TrainerState:
 
     step: int = 0
     """Updates done, which is also the number of the next step."""
-    next_batch: int = 0
-    """Index of the next batch."""
+    stage_batches: list[int] = field(default_factory=lambda: [0])
+    """Batches that each stage so far has used, taken or left out; the last is the stage of now."""
     branch: int = 0
     tokens: int = 0
     """Training tokens on the way to these weights."""
     skipped: list[Span] = field(default_factory=list)
-    """Batches left out, as [start, stop)."""
+    """Batches left out."""
     num_interventions: int = 0
     num_rollbacks: int = 0
     first_loss: float | None = None
@@ -31,22 +48,47 @@ class TrainerState:
     seconds: float = 0.0
     """Time spent in steps."""
 
-    def take_batch(self) -> int:
-        """Index of the batch for this step; counts on past it and past what is left out."""
-        index = self.next_batch
-        while span := next((s for s in self.skipped if s[0] <= index < s[1]), None):
-            index = span[1]
-        self.next_batch = index + 1
-        return index
+    @property
+    def stage(self) -> int:
+        """Number of the stage of now."""
+        return len(self.stage_batches) - 1
 
-    def skip(self, start: int, stop: int) -> None:
-        """Leave out the batches [start, stop)."""
+    def begin_stage(self) -> None:
+        """Go on to the next stage."""
+        self.stage_batches.append(0)
+
+    def take_batch(self) -> Place:
+        """The batch for this step; counts on past it and past what is left out."""
+        number = self.stage_batches[-1]
+        spans = [(start, stop) for stage, start, stop in self.skipped if stage == self.stage]
+        while span := next((s for s in spans if s[0] <= number < s[1]), None):
+            number = span[1]
+        self.stage_batches[-1] = number + 1
+        return Place(number, self.stage, tuple(self.stage_batches[:-1]))
+
+    def skip(self, start: Place, through: Place, num_batches: int) -> None:
+        """Leave out `num_batches` from `start` on, and more if need be up to `through`, which is not before it.
+
+        Where a stage began in between, each stage leaves out its own: their data differ.
+        """
+        number, left = start.number, num_batches
+        for stage in range(start.stage, through.stage):
+            stop = max(self.stage_batches[stage], number)
+            self._skip(stage, number, stop)
+            number, left = 0, left - (stop - number)
+        self._skip(through.stage, number, max(number + left, through.number + 1))
+
+    def _skip(self, stage: int, start: int, stop: int) -> None:
         if stop > start:
-            self.skipped.append((start, stop))
+            self.skipped.append((stage, start, stop))
+
+    def left_out(self, stage: int) -> set[int]:
+        """Batches of a stage that were left out."""
+        return {number for at, start, stop in self.skipped if at == stage for number in range(start, stop)}
 
     def go_back(self, saved: "TrainerState") -> None:
         """Take up the place of an earlier checkpoint on a new branch; what was learnt since is kept."""
-        self.step, self.next_batch, self.tokens = saved.step, saved.next_batch, saved.tokens
+        self.step, self.stage_batches, self.tokens = saved.step, list(saved.stage_batches), saved.tokens
         self.last_loss = saved.last_loss
         self.branch += 1
         self.num_rollbacks += 1
@@ -57,8 +99,12 @@ class TrainerState:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrainerState":
-        """The inverse of `to_json`."""
-        return cls(**{**values, "skipped": [(start, stop) for start, stop in values["skipped"]]})
+        """The inverse of `to_json`; also of states from before there were stages."""
+        values = dict(values)
+        if "next_batch" in values:
+            values["stage_batches"] = [values.pop("next_batch")]
+        spans = [(0, *span) if len(span) == 2 else tuple(span) for span in values.pop("skipped")]
+        return cls(**values, skipped=spans)
 
 
 def identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str) -> dict[str, Any]:
@@ -78,9 +124,23 @@ def identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str)
 
 
 def _data_identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if isinstance(dataset, Path):
-        return {"dataset": hashlib.sha256((dataset / "dataset.json").read_bytes()).hexdigest()}
-    return {"mixture": [source.model_dump(mode="json") for source in spec.mixture]}
+        found["dataset"] = hashlib.sha256((dataset / "dataset.json").read_bytes()).hexdigest()
+    if spec.mixture:
+        found["mixture"] = [_source_identity(spec, source) for source in spec.mixture]
+    if spec.stages:
+        found["stages"] = [stage.model_dump(mode="json", exclude={"name", "mixture"}) for stage in spec.stages]
+        for stage, values in zip(spec.stages, found["stages"], strict=True):
+            values["mixture"] = [_source_identity(spec, source) for source in stage.mixture]
+    if spec.stages and spec.dataset and "dataset" not in found:
+        found["dataset"] = spec.dataset
+    return found
+
+
+def _source_identity(spec: TrainingSpec, source: MixtureSource) -> dict[str, Any]:
+    values = source.model_dump(mode="json", exclude={"name"})
+    return values | {"dataset": source.dataset or spec.dataset}
 
 
 def differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """One optimizer step, in its two halves: the gradient, and the update.
 
-Shapes: B sequences, T tokens, V vocabulary.
+Shapes: B sequences of a pass, S of the step in this process, T tokens, K losses, N sources, P passes.
 """
 
 import math
@@ -10,44 +10,86 @@ import torch
 from torch import Tensor
 
 from workers.kernels.gradient_stats import measure_gradient
-from workers.training.batches import Sequences
+from workers.training.batches import IGNORED, Sequences
 from workers.training.clipping import Clipped
 from workers.training.devices import autocast
 from workers.training.engine import Engine
+from workers.training.state import Place
 
 
-def compute_gradient(engine: Engine, index: int) -> dict[str, float]:
-    """Gradient of batch `index` over all passes and processes; the mean of each loss by its name.
+def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
+    """Gradient of the batch at `place` over all passes and processes; the mean of each loss by its name.
 
-    `loss` is the cross-entropy, in nats per token.
+    `loss` is the cross-entropy, in nats per token; `loss/NAME` that of a source. Means are over all places of the step,
+    wherever they were computed.
     """
-    rank, num_ranks = engine.accelerator.process_index, engine.accelerator.num_processes
-    part = engine.drills.poison(index, rank, engine.order.part(index, rank, num_ranks))
-    num_passes = engine.spec.batch.accumulation
+    accelerator, batch = engine.accelerator, engine.stage.batch
+    rank, num_ranks = accelerator.process_index, accelerator.num_processes
+    part = engine.drills.poison(place.index, rank, engine.order.part(place, rank, num_ranks))
+    shares = _shares(engine, part)
     sums: dict[str, Tensor] = {}
-    for number in range(num_passes):
-        rows = slice(
-            number * engine.spec.batch.micro_batch_sequences, (number + 1) * engine.spec.batch.micro_batch_sequences
-        )
-        waiting = number < num_passes - 1 and num_ranks > 1
-        with engine.accelerator.no_sync(engine.module) if waiting else nullcontext():
-            total, terms = compute_loss(engine, part, rows)
-            (total / num_passes).backward()
+    by_sequence: list[Tensor] = []
+    for number, shares_K in enumerate(shares):
+        rows = slice(number * batch.micro_batch_sequences, (number + 1) * batch.micro_batch_sequences)
+        waiting = number < batch.accumulation - 1 and num_ranks > 1
+        with accelerator.no_sync(engine.module) if waiting else nullcontext():
+            total, terms, sums_B = compute_loss(engine, part, rows, shares_K)
+            (total * num_ranks).backward()  # processes take the mean of their gradients
         for name, value in terms.items():
-            sums[name] = sums.get(name, torch.zeros_like(value.double())) + value.double() / num_passes
-    means = engine.accelerator.reduce(torch.stack(list(sums.values())), "mean").tolist()
-    return dict(zip(sums, means, strict=True))
+            sums[name] = sums.get(name, torch.zeros_like(value.double())) + value.double()
+        by_sequence.append(sums_B)
+    figures = torch.cat((torch.stack(list(sums.values())), _by_source(engine, part, torch.cat(by_sequence))))
+    reduced = accelerator.reduce(figures, "sum").tolist()
+    return dict(zip(sums, reduced, strict=False)) | _source_losses(engine, reduced[len(sums) :])
 
 
-def compute_loss(engine: Engine, part: Sequences, rows: slice) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mean over some sequences: the sum to differentiate, and each loss.  -> (), {name: ()}, fp32"""
+def _shares(engine: Engine, part: Sequences) -> list[Tensor]:
+    """What share of the step's places each pass holds, of each loss.  -> accumulation x (K,) fp32"""
+    batch = engine.stage.batch
+    counts_PK = torch.stack(
+        [
+            engine.objective.count_places(targets, documents)
+            for targets, documents in zip(
+                part.targets.split(batch.micro_batch_sequences),
+                part.documents.split(batch.micro_batch_sequences),
+                strict=True,
+            )
+        ]
+    ).to(engine.accelerator.device)
+    totals_K = engine.accelerator.reduce(counts_PK.sum(0), "sum").clamp(min=1)
+    return list((counts_PK / totals_K).float())
+
+
+def _by_source(engine: Engine, part: Sequences, sums_S: Tensor) -> Tensor:
+    """Loss and counted targets of each source, one after the other; nothing where there are no several.  -> (2N,)"""
+    num_sources = len(engine.order.labels)
+    figures_2N = torch.zeros(2, num_sources, dtype=torch.float64, device=sums_S.device)
+    if num_sources > 1 and part.sources is not None:
+        sources_S = part.sources.to(sums_S.device)
+        figures_2N[0].index_add_(0, sources_S, sums_S.double())
+        counts_S = (part.targets != IGNORED).sum(1).double().to(sums_S.device)
+        figures_2N[1].index_add_(0, sources_S, counts_S)
+    return figures_2N.flatten()
+
+
+def _source_losses(engine: Engine, figures: list[float]) -> dict[str, float]:
+    """Mean loss of each source that this step had."""
+    labels = engine.order.labels
+    pairs = zip(labels, figures[: len(labels)], figures[len(labels) :], strict=True)
+    return {f"loss/{label}": total / count for label, total, count in pairs if count}
+
+
+def compute_loss(
+    engine: Engine, part: Sequences, rows: slice, shares_K: Tensor
+) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """Of some sequences: the sum to differentiate, each loss, and the first by sequence.  -> (), {name: ()}, (B,)"""
     device = engine.accelerator.device
     tokens_BT, targets_BT, documents_BT = (
         t[rows].to(device, non_blocking=True) for t in (part.tokens, part.targets, part.documents)
     )
     with autocast(engine.dtype, device):
-        total, terms = engine.module(tokens_BT, targets_BT, documents_BT)
-    return total, terms
+        total, terms, sums_B = engine.module(tokens_BT, targets_BT, documents_BT, shares_K)
+    return total, terms, sums_B
 
 
 def gradients(engine: Engine) -> list[Tensor]:

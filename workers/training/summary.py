@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from workers.training.baselines import Ints, count_losses
-from workers.training.batches import read_windows
+from workers.training.batches import counted_pairs, read_windows
 from workers.training.engine import Engine
-from workers.training.mixture import MixtureOrder
 
 WINDOWS_AT_ONCE = 256
 
@@ -21,7 +18,7 @@ def summarize(engine: Engine) -> dict[str, Any]:
     )
     heldout_loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
     unigram_loss, bigram_loss = count_losses(_seen(engine), engine.heldout.pairs(), engine.model.vocab_size)
-    summary = {
+    return {
         "first_loss": state.first_loss,
         "last_loss": state.last_loss,
         "heldout_loss": heldout_loss,
@@ -34,15 +31,13 @@ def summarize(engine: Engine) -> dict[str, Any]:
         "interventions": state.num_interventions,
         "rollbacks": state.num_rollbacks,
         "checkpoint": str(engine.store.path(state.step, state.branch)),
+        **engine.order.shares(state),
     }
-    if isinstance(engine.order, MixtureOrder):
-        summary["mixture"] = engine.order.shares(state.next_batch, state.skipped)
-    return summary
 
 
 def _seen(engine: Engine) -> Iterator[tuple[Ints, Ints]]:
-    for source, windows in engine.order.seen(engine.state.next_batch, engine.state.skipped):
+    for source, windows in engine.order.seen(engine.state):
         for start in range(0, len(windows), WINDOWS_AT_ONCE):
-            part = read_windows(source, windows[start : start + WINDOWS_AT_ONCE], engine.order.sequence_tokens)
+            part = read_windows(source, windows[start : start + WINDOWS_AT_ONCE], engine.order.unit_tokens)
             engine.reporter.progress("baselines", min(start + WINDOWS_AT_ONCE, len(windows)), len(windows), "windows")
-            yield np.asarray(part.tokens), np.asarray(part.targets)
+            yield counted_pairs(part)

@@ -100,10 +100,11 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         engine.store.folder.rename(aside)
         engine.store.folder.mkdir()
         reporter.log(f"this run starts afresh: older checkpoints were moved to {aside}", "warning")
+    engine.use_stage()
     num_parameters = spec.model.num_parameters(engine.model.vocab_size)
     reporter.event(
         "stage",
-        f"training {num_parameters:,} parameters for {spec.num_steps} steps of {spec.tokens_per_step:,} tokens",
+        f"training {num_parameters:,} parameters for {spec.num_steps} steps{_stages_text(spec)}",
         step=engine.state.step,
         stage="train",
         num_parameters=num_parameters,
@@ -111,3 +112,10 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         device=str(engine.accelerator.device),
     )
     engine.save()
+
+
+def _stages_text(spec: TrainingSpec) -> str:
+    if not spec.stages:
+        return f" of {spec.tokens_per_step:,} tokens"
+    names = ", ".join(f"{stage.name} {stage.num_steps:,}" for stage in spec.plan)
+    return f" and {spec.num_tokens:,} tokens in {len(spec.plan)} stages: {names}"

@@ -15,8 +15,10 @@ from workers.reporter import MemoryReporter
 from workers.specs.training import TrainingSpec
 from workers.training.__main__ import read_folders
 from workers.training.errors import InputError
-from workers.training.mixture import MixtureOrder, open_mixture
+from workers.training.mixture import open_sources
 from workers.training.sources import Joined, open_data
+from workers.training.stage_order import StageOrder
+from workers.training.state import Place, TrainerState
 from workers.training.trainer import train
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
@@ -54,18 +56,25 @@ MIXTURE = [
 ]
 
 
-def order_of(spec: TrainingSpec, folders: dict[str, Path]) -> MixtureOrder:
+def order_of(spec: TrainingSpec, folders: dict[str, Path]) -> StageOrder:
     order = open_data(spec, folders).order
-    assert isinstance(order, MixtureOrder)
+    assert isinstance(order, StageOrder)
     return order
+
+
+def window_at(order: StageOrder, source: int, position: int) -> int:
+    """Number in the source of the one window at a position of its stream."""
+    ((start, length),) = order.streams[source].pieces(position, order.unit_tokens)
+    assert length == order.unit_tokens
+    return start // order.unit_tokens
 
 
 def test_sequences_come_from_their_sources_in_their_shares(make_spec: MakeSpec, folders: dict[str, Path]) -> None:
     order = order_of(make_spec(mixture=MIXTURE), folders)
     from_b = 0
     for index in range(16):
-        part = order.part(index, 0, 1)
-        halves = [order.part(index, rank, 2) for rank in (0, 1)]
+        part = order.part(Place(index), 0, 1)
+        halves = [order.part(Place(index), rank, 2) for rank in (0, 1)]
         assert torch.equal(part.tokens, torch.cat([half.tokens for half in halves]))
         assert torch.equal(part.tokens[:, 1:], part.targets[:, :-1])
         high = (part.tokens >= 31).any(1)
@@ -73,27 +82,28 @@ def test_sequences_come_from_their_sources_in_their_shares(make_spec: MakeSpec, 
         assert not (high & low).any()  # a sequence is of one source
         assert int(high.sum()) == 4  # half of 8, in every batch
         from_b += int(high.sum())
-    shares = order.shares(16, [])
+    shares = order.shares(TrainerState(stage_batches=[16]))["mixture"]
     assert [share["tokens"] for share in shares] == [48 * 32, 16 * 32, 64 * 32]
     assert from_b == 64
-    skipped = order.shares(16, [(2, 6), (15, 40)])
+    skipped = order.shares(TrainerState(stage_batches=[16], skipped=[(0, 2, 6), (0, 15, 40)]))["mixture"]
     assert sum(share["tokens"] for share in skipped) == 11 * 8 * 32
-    assert shares[2]["epochs"] == pytest.approx(64 / order.windows_K[2], abs=1e-4)
+    assert shares[2]["epochs"] == pytest.approx(64 / order.streams[2].num_units, abs=1e-4)
 
 
 def test_each_source_reads_each_of_its_windows_once_an_epoch(make_spec: MakeSpec, folders: dict[str, Path]) -> None:
     order = order_of(make_spec(mixture=MIXTURE), folders)
     drawn: dict[int, list[int]] = {0: [], 1: [], 2: []}
     for index in range(60):
-        for source, window in zip(*order.windows(index), strict=True):
-            drawn[int(source)].append(int(window))
+        for source, position in zip(*order.windows(Place(index)), strict=True):
+            drawn[int(source)].append(window_at(order, int(source), int(position)))
     for source, windows in drawn.items():
-        size = order.windows_K[source]
+        size = order.streams[source].num_units
         assert sorted(windows[:size]) == list(range(size))
         assert sorted(windows[size : 2 * size]) == list(range(size)) or len(windows) < 2 * size
-    seen = dict(enumerate(windows for _, windows in order.seen(2, [(1, 2)])))
-    first = list(zip(*order.windows(0), strict=True))
-    assert {(s, int(w)) for s, windows in seen.items() for w in windows} == {(int(s), int(w)) for s, w in first}
+    seen = dict(enumerate(windows for _, windows in order.seen(TrainerState(stage_batches=[2], skipped=[(0, 1, 2)]))))
+    first = zip(*order.windows(Place(0)), strict=True)
+    expected = {(int(source), window_at(order, int(source), int(position))) for source, position in first}
+    assert {(s, int(w)) for s, windows in seen.items() for w in windows} == expected
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(
@@ -138,7 +148,7 @@ def test_two_processes_read_what_one_reads(make_spec: MakeSpec, folders: dict[st
 
 
 def test_held_out_text_is_joined_by_weight(make_spec: MakeSpec, folders: dict[str, Path]) -> None:
-    sources = open_mixture(make_spec(mixture=MIXTURE), folders)
+    sources = list(open_sources(make_spec(mixture=MIXTURE), folders).values())
     joined = Joined([(source.heldout, source.spec.weight) for source in sources if source.heldout])
     tokens, documents = joined.window(0, joined.num_tokens)
     of_b = tokens >= 31

@@ -80,8 +80,8 @@ class AblationSpec(Spec):
             changed = compose_variant(self.base, variant)
             if changed == self.base and not variant.mixture:
                 raise ValueError(f"variant {variant.name} changes nothing")
-        if self.training.dataset or self.training.mixture:
-            raise ValueError("training.dataset and training.mixture stay empty: the ablation fills them in")
+        if self.training.dataset or self.training.has_mixture:
+            raise ValueError("training.dataset and its mixtures stay empty: the ablation fills them in")
         tasks = [getattr(task, "benchmark", task.kind) for task in self.evaluation.tasks]
         if self.rank_by not in tasks:
             raise ValueError(f"rank_by {self.rank_by!r} is none of the evaluation's tasks: {', '.join(tasks)}")

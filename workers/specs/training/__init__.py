@@ -12,17 +12,7 @@ from workers.specs.training.mixture import MixtureSource
 from workers.specs.training.model import Model
 from workers.specs.training.optimizers import AdamW, Optimizer
 from workers.specs.training.schedules import Schedule, Wsd
-
-
-class BatchSize(Spec):
-    """How much text one step sees."""
-
-    sequence_tokens: int = Field(256, ge=8)
-    """Length of one packed sequence."""
-    micro_batch_sequences: int = Field(16, ge=1)
-    """Sequences in one forward pass of one process."""
-    accumulation: int = Field(1, ge=1)
-    """Forward passes before an update."""
+from workers.specs.training.stages import BatchSize, PlannedStage, Stage, count_steps
 
 
 class Checkpointing(Spec):
@@ -48,13 +38,16 @@ class TrainingSpec(Spec):
     dataset: Digest | None = None
     """Digest of the dataset version. A pipeline fills it in."""
     mixture: list[MixtureSource] = Field(default_factory=list, max_length=64)
-    """Several versions, or parts of versions, with weights; instead of `dataset`."""
+    """Several versions, or parts of versions, with weights. Sources that name no version are parts of `dataset`."""
+    stages: list[Stage] = Field(default_factory=list, max_length=32)
+    """Parts of the run with data, length, learning rate or rotary base of their own; empty: the run is one stage."""
     model: Model = Model()
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Wsd()
     clipping: Clipping = GlobalNorm()
     batch: BatchSize = BatchSize()
     num_steps: int = Field(600, ge=1)
+    """With `stages` it is the sum of theirs."""
     seed: int = Field(0, ge=0)
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the matrix products; weights and optimizer stay in float32. `auto`: bfloat16 where hardware has it."""
@@ -69,25 +62,100 @@ class TrainingSpec(Spec):
     resources: Resources = Resources()
 
     @model_validator(mode="after")
-    def _warmup_fits(self) -> Self:
-        if self.schedule.warmup_steps >= self.num_steps:
-            raise ValueError(f"warmup_steps {self.schedule.warmup_steps} leave nothing of num_steps {self.num_steps}")
+    def _lengths_fit(self) -> Self:
+        if self.stages:
+            total = sum(count_steps(stage, self._tokens_per_step(self._batch(stage))) for stage in self.stages)
+            if self.num_steps not in {total, type(self).model_fields["num_steps"].default}:
+                raise ValueError(f"num_steps is {self.num_steps}, the stages have {total}: leave num_steps out")
+            self.__dict__["num_steps"] = total  # a spec is frozen once it is made; this is its making
+        for stage in self.plan:
+            if stage.schedule.warmup_steps >= stage.schedule_steps:
+                of = f"the {stage.schedule_steps} steps of stage {stage.name!r}" if self.stages else ""
+                raise ValueError(
+                    f"warmup_steps {stage.schedule.warmup_steps} leave nothing of {of or f'num_steps {self.num_steps}'}"
+                )
+        shortest = min(stage.batch.sequence_tokens for stage in self.plan)
+        for stage in self.plan:
+            if stage.batch.sequence_tokens % shortest:
+                raise ValueError(
+                    f"sequence_tokens {stage.batch.sequence_tokens} of stage {stage.name!r} is no multiple of the "
+                    f"shortest, {shortest}: a stage could not go on where another stopped"
+                )
         return self
 
     @model_validator(mode="after")
     def _one_kind_of_data(self) -> Self:
-        if self.dataset and self.mixture:
+        if self.dataset and self.mixture and all(source.dataset for source in self.mixture):
             raise ValueError("give `dataset` or `mixture`, not both: a mixture names its own dataset versions")
         return self
 
+    @model_validator(mode="after")
+    def _sources_differ(self) -> Self:
+        for stage in self.plan:
+            if len({source.selection for source in stage.mixture}) < len(stage.mixture):
+                raise ValueError(f"stage {stage.name!r} names a source twice: add up the weights")
+        return self
+
+    @property
+    def plan(self) -> tuple[PlannedStage, ...]:
+        """The stages in full; one where none is given."""
+        stages = self.stages or [Stage(name=self.name, num_steps=self.num_steps)]
+        lengths = [count_steps(stage, self._tokens_per_step(self._batch(stage))) for stage in stages]
+        shared = sum(length for stage, length in zip(stages, lengths, strict=True) if stage.schedule is None)
+        planned: list[PlannedStage] = []
+        first_step = shared_before = 0
+        theta = self.model.rope_theta
+        for number, (stage, length) in enumerate(zip(stages, lengths, strict=True)):
+            theta = stage.rope_theta or theta
+            planned.append(
+                PlannedStage(
+                    number=number,
+                    name=stage.name,
+                    first_step=first_step,
+                    num_steps=length,
+                    batch=self._batch(stage),
+                    tokens_per_step=self._tokens_per_step(self._batch(stage)),
+                    dataset=self.dataset,
+                    mixture=tuple(self._named(source) for source in stage.mixture or self.mixture),
+                    rope_theta=theta,
+                    lr=self.optimizer.lr if stage.lr is None else stage.lr,
+                    schedule=stage.schedule or self.schedule,
+                    schedule_start=0 if stage.schedule else shared_before,
+                    schedule_steps=length if stage.schedule else shared,
+                )
+            )
+            first_step += length
+            shared_before += 0 if stage.schedule else length
+        return tuple(planned)
+
+    @property
+    def has_mixture(self) -> bool:
+        """Does any stage read a mixture?"""
+        return any(stage.mixture for stage in self.plan)
+
     @property
     def datasets(self) -> list[str]:
-        """Digests of the dataset versions to train on, each once."""
-        named = [source.dataset for source in self.mixture] or ([self.dataset] if self.dataset else [])
-        return list(dict.fromkeys(named))
+        """Digests of the dataset versions to train on, each once. Empty: `dataset` is still to be filled in."""
+        named: list[str | None] = []
+        for stage in self.plan:
+            named += [source.dataset for source in stage.mixture] or [self.dataset]
+        return [] if None in named else list(dict.fromkeys(digest for digest in named if digest))
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the whole run."""
+        return sum(stage.num_steps * stage.tokens_per_step for stage in self.plan)
 
     @property
     def tokens_per_step(self) -> int:
-        """Tokens one update sees over all processes."""
-        b = self.batch
-        return b.sequence_tokens * b.micro_batch_sequences * b.accumulation * self.resources.num_processes
+        """Tokens one update sees over all processes; with stages in the first of them."""
+        return self.plan[0].tokens_per_step
+
+    def _named(self, source: MixtureSource) -> MixtureSource:
+        return source if source.dataset else source.model_copy(update={"dataset": self.dataset})
+
+    def _batch(self, stage: Stage) -> BatchSize:
+        return stage.batch or self.batch
+
+    def _tokens_per_step(self, batch: BatchSize) -> int:
+        return batch.sequence_tokens * batch.sequences * self.resources.num_processes

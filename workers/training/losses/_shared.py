@@ -6,6 +6,7 @@ Shapes: B sequences, T tokens, C model width.
 from torch import Tensor, nn
 
 from workers.model.transformer import Transformer
+from workers.training.batches import IGNORED
 
 
 class Loss(nn.Module):
@@ -16,9 +17,14 @@ class Loss(nn.Module):
 
     def forward(
         self, model: Transformer, hidden_BTC: Tensor, tokens_BT: Tensor, targets_BT: Tensor, documents_BT: Tensor
-    ) -> Tensor:
-        """The mean over all places, without the weight.  -> () fp32
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """The mean over all places, without the weight; 0 where there is none.  -> () fp32
 
+        The first of the losses gives its sum over each sequence beside.  -> (), (B,)
         hidden_BTC: what `Transformer.hidden` gave for the tokens, before the output projection.
         """
         raise NotImplementedError
+
+    def count_places(self, targets_BT: Tensor, documents_BT: Tensor) -> Tensor:
+        """How many places the mean is over: the targets that count. Override it where it is others.  -> ()"""
+        return (targets_BT != IGNORED).sum()
