@@ -165,7 +165,7 @@ class Loop:
             from_step=left,
             branch=engine.state.branch,
             checkpoint=folder.name,
-            skipped=engine.state.skipped[-1:],
+            skipped=[(start, stop) for _, start, stop in engine.state.skipped[-1:]],
         )
         if engine.accelerator.is_main_process:
             engine.store.drop_after(engine.state.step, engine.publisher.in_use())
