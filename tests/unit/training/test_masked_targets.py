@@ -1,4 +1,4 @@
-"""Targets that do not count: the gradient is that of one mean over the others, however a step is cut; loss by source."""
+"""Targets that do not count: the gradient is that of one mean over the rest, however a step is cut; loss by source."""
 
 import json
 from collections.abc import Callable
