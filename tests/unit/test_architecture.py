@@ -15,12 +15,14 @@ from workers.specs.evaluation import Task
 from workers.specs.monitoring import Detector
 from workers.specs.release import Format
 from workers.specs.training.clipping import Clipping
+from workers.specs.training.mtp import Mtp
 from workers.specs.training.optimizers import Optimizer
 from workers.specs.training.schedules import Schedule
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [p for top in ("app", "flows", "workers") for p in sorted((ROOT / top).rglob("*.py"))]
 SLOTS: dict[str, Any] = {
+    "model/mtp": Mtp,
     "curation/extractors": HtmlExtractor | PdfExtractor,
     "curation/filters": Filter,
     "training/clipping": Clipping,

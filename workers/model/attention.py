@@ -1,4 +1,4 @@
-"""Grouped-query attention with rotary positions, documents masked from one another, and a key-value cache.
+"""Grouped-query attention with rotary positions, documents masked from one another.
 
 GQA: arXiv 2305.13245. RoPE (rotate-half form): arXiv 2104.09864. NoPE layers: arXiv 2501.18795, as in SmolLM3.
 
@@ -6,34 +6,14 @@ Shapes: B batch, T new tokens, S all tokens (past and new), H query heads, G key
 width.
 """
 
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workers.model.cache import Cache
 from workers.specs.training.model import Model
 
 _LOGIT_BLOCK = 128
-
-
-@dataclass
-class Cache:
-    """Keys and values of the tokens seen so far, one (B, G, S, D) pair a layer, and how many tokens that is."""
-
-    keys: list[Tensor] = field(default_factory=list)
-    values: list[Tensor] = field(default_factory=list)
-    num_tokens: int = 0
-
-    def extend(self, layer: int, k_BGTD: Tensor, v_BGTD: Tensor) -> tuple[Tensor, Tensor]:
-        """Append one layer's new keys and values; all of them.  2 x (B, G, T, D) -> 2 x (B, G, S, D)"""
-        if layer == len(self.keys):
-            self.keys.append(k_BGTD)
-            self.values.append(v_BGTD)
-        else:
-            self.keys[layer] = torch.cat((self.keys[layer], k_BGTD), dim=2)
-            self.values[layer] = torch.cat((self.values[layer], v_BGTD), dim=2)
-        return self.keys[layer], self.values[layer]
 
 
 def rotary_table(positions_T: Tensor, width: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -84,6 +64,17 @@ def max_logits(q_BHTD: Tensor, k_BGSD: Tensor, mask_BHTS: Tensor | None) -> Tens
     return largest_H / D**0.5
 
 
+def attend_by_group(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, mask_BHTS: Tensor | None) -> Tensor:
+    """Attention with the query heads of a group as rows of one head, so that no key is copied.  -> (B, H, T, D)"""
+    B, H, T, D = q_BHTD.shape
+    num_groups = k_BGSD.shape[1]
+    if mask_BHTS is not None:
+        mask_BHTS = mask_BHTS.tile((H // num_groups, 1))
+    rows_BGRD = q_BHTD.reshape(B, num_groups, H // num_groups * T, D)
+    mixed_BGRD = functional.scaled_dot_product_attention(rows_BGRD, k_BGSD, v_BGSD, attn_mask=mask_BHTS)
+    return mixed_BGRD.reshape(B, H, T, D)
+
+
 class Attention(nn.Module):
     """One attention layer with fused query, key and value projections."""
 
@@ -127,6 +118,9 @@ class Attention(nn.Module):
         if self.max_logits_H is not None and self.training:
             largest_H = max_logits(q_BHTD.detach(), k_BGTD.detach(), mask_BHTS)
             torch.maximum(self.max_logits_H, largest_H, out=self.max_logits_H)
+        if cache is not None and (mask_BHTS is not None or num_tokens == 1):
+            mixed_BHTD = attend_by_group(q_BHTD, k_BGTD, v_BGTD, mask_BHTS)
+            return self.out(mixed_BHTD.transpose(1, 2).flatten(2))
         group = self.num_heads // self.num_kv_heads
         k_BHSD, v_BHSD = k_BGTD.repeat_interleave(group, dim=1), v_BGTD.repeat_interleave(group, dim=1)
         mixed_BHTD = functional.scaled_dot_product_attention(

@@ -6,7 +6,8 @@ Shapes: B batch, T tokens, C model width, F feed-forward width.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.model.attention import Attention, Cache
+from workers.model.attention import Attention
+from workers.model.cache import Cache
 from workers.specs.training.model import Model
 
 

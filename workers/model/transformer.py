@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.model.attention import Cache, document_mask, rotary_table
+from workers.model.attention import document_mask, rotary_table
 from workers.model.block import Block
+from workers.model.cache import Cache
+from workers.model.mtp import build_heads
 from workers.specs.training.model import Model
 
 
@@ -24,9 +26,17 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Block(model, layer) for layer in range(model.num_layers))
         self.norm = nn.RMSNorm(model.d_model, eps=model.norm_eps)
         self.head = None if model.tied_embeddings else nn.Linear(model.d_model, vocab_size, bias=False)
-        for parameter in self.parameters():
+        self._initialise(self)
+        self.packed_head: nn.Module | None = None
+        # Last, so that the same seed gives the same trunk with and without heads.
+        self.mtp = build_heads(model)
+        if self.mtp is not None:
+            self._initialise(self.mtp)
+
+    def _initialise(self, module: nn.Module) -> None:
+        for parameter in module.parameters():
             if parameter.ndim == 2:
-                nn.init.normal_(parameter, std=model.init_std)
+                nn.init.normal_(parameter, std=self.spec.init_std)
 
     @property
     def head_weight_VC(self) -> Tensor:
@@ -39,6 +49,8 @@ class Transformer(nn.Module):
 
     def logits(self, hidden_BTC: Tensor) -> Tensor:
         """Through the output projection, fp32.  (B, T, C) -> (B, T, V)"""
+        if self.packed_head is not None:
+            return self.packed_head(hidden_BTC)
         return functional.linear(hidden_BTC, self.head_weight_VC).float()
 
     def hidden(self, tokens_BT: Tensor, documents_BT: Tensor | None = None, cache: Cache | None = None) -> Tensor:
@@ -53,9 +65,8 @@ class Transformer(nn.Module):
         positions_T = torch.arange(past, past + num_tokens, device=tokens_BT.device)
         table = rotary_table(positions_T, self.spec.d_model // self.spec.num_heads, self.spec.rope_theta)
         mask = None if documents_BT is None else document_mask(documents_BT)
-        if past and num_tokens > 1:
-            everything = torch.arange(past + num_tokens, device=tokens_BT.device)
-            mask = everything <= positions_T[:, None]
+        if cache is not None:
+            mask = cache.mask(num_tokens, tokens_BT.device)
         x_BTC = self.embedding(tokens_BT)
         for block in self.blocks:
             x_BTC = block(x_BTC, table, mask, cache)

@@ -6,7 +6,7 @@ weights of its own, and share the pass through the model with the others.
 Each loss is a mean over places. A step may have several passes and processes, with unequal numbers of places: each mean
 then counts by its pass's share of the step's places, so that the step's gradient is that of one mean over all of them.
 
-Shapes: B sequences, T tokens, K losses.
+Shapes: B sequences, T tokens, K terms of all losses, M of one.
 """
 
 from collections.abc import Iterable
@@ -27,8 +27,14 @@ class Objective(nn.Module):
         self.losses = nn.ModuleList(losses)
 
     def count_places(self, targets_BT: Tensor, documents_BT: Tensor) -> Tensor:
-        """Places that each loss is a mean over.  -> (K,) fp64"""
-        return torch.stack([loss.count_places(targets_BT, documents_BT).double() for loss in self.losses])
+        """Places that each term is a mean over.  -> (K,) fp64"""
+        counts = [loss.count_places(targets_BT, documents_BT).double().reshape(-1) for loss in self.losses]
+        return torch.cat(counts)
+
+    def set_progress(self, share: float) -> None:
+        """Tell each loss what share of all steps is done."""
+        for loss in self.losses:
+            loss.set_progress(share)
 
     def forward(
         self, tokens_BT: Tensor, targets_BT: Tensor, documents_BT: Tensor, shares_K: Tensor
@@ -42,11 +48,14 @@ class Objective(nn.Module):
         total = torch.zeros((), device=hidden_BTC.device)
         terms: dict[str, Tensor] = {}
         sums_B = torch.zeros(len(tokens_BT), device=hidden_BTC.device)
-        for number, loss in enumerate(self.losses):
-            share = shares_K[number]
+        begin = 0
+        for loss in self.losses:
+            shares_M = shares_K[begin : begin + len(loss.names)]
+            begin += len(loss.names)
             value = loss(self.model, hidden_BTC, tokens_BT, targets_BT, documents_BT)
             if isinstance(value, tuple):
                 value, sums_B = value[0], value[1].detach()
-            total = total + loss.weight * share * value
-            terms[loss.name] = share * value.detach()
+            parts_M = shares_M * value.reshape(-1)
+            total = total + loss.weight * parts_M.sum()
+            terms |= dict(zip(loss.names, parts_M.detach(), strict=True))
         return total, terms, sums_B

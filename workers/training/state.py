@@ -116,6 +116,8 @@ def identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str)
         f"{name}.{key}": value for name, part in fields.items() if isinstance(part, dict) for key, value in part.items()
     }
     flat |= {name: value for name, value in fields.items() if not isinstance(value, dict)}
+    if spec.model.mtp is not None:
+        flat["mtp_weight"] = spec.mtp_weight.model_dump(mode="json")
     return flat | {
         "resources.num_processes": spec.resources.num_processes,
         "dtype": dtype,

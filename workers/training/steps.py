@@ -27,6 +27,7 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     rank, num_ranks = accelerator.process_index, accelerator.num_processes
     part = engine.drills.poison(place.index, rank, engine.order.part(place, rank, num_ranks))
     shares = _shares(engine, part)
+    engine.objective.set_progress(engine.state.step / engine.spec.num_steps)
     sums: dict[str, Tensor] = {}
     by_sequence: list[Tensor] = []
     for number, shares_K in enumerate(shares):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers.model.attention import Cache
+from workers.model.cache import Cache
 from workers.model.checkpoint import load_model, save_model
-from workers.model.generate import generate
+from workers.model.generate import generate, generate_batch
 from workers.model.transformer import Transformer
 from workers.specs.training.model import Model
 
@@ -50,6 +50,37 @@ def test_top_k_leaves_only_the_likeliest(model: Transformer) -> None:
         best = set(model(torch.tensor([[5]]))[0, -1].topk(3).indices.tolist())
     first = {next(generate(model, [5], num_tokens=1, temperature=5.0, top_k=3, seed=s)) for s in range(40)}
     assert first == best
+
+
+def test_a_batch_of_unequal_prompts_says_what_each_says_alone(model: Transformer) -> None:
+    prompts = [[1, 2, 3], [4], [5, 6, 7, 8, 9, 10, 11]]
+    alone = [list(generate(model, prompt, num_tokens=12)) for prompt in prompts]
+    assert generate_batch(model, prompts, num_tokens=12) == alone
+    end = alone[0][4]
+    ended = [row[: row.index(end) + 1] if end in row else row for row in alone]
+    assert generate_batch(model, prompts, num_tokens=12, eos_token_id=end) == ended
+
+
+def test_top_p_leaves_the_fewest_that_fill_it(model: Transformer) -> None:
+    with torch.no_grad():
+        shares = (model(torch.tensor([[5]]))[0, -1] / 3.0).softmax(-1)
+    order = shares.argsort(descending=True).tolist()
+    top_p = float(shares[order[:2]].sum() + shares[order[2]] / 2)
+    first = {next(generate(model, [5], num_tokens=1, temperature=3.0, top_p=top_p, seed=s)) for s in range(60)}
+    assert first == set(order[:3])
+    with pytest.raises(ValueError, match="top_p"):
+        next(generate(model, [5], num_tokens=1, temperature=1.0, top_p=0.0))
+
+
+def test_a_cache_grows_and_forgets(model: Transformer) -> None:
+    tokens = torch.randint(60, (1, 14))
+    cache = Cache(3)
+    with torch.no_grad():
+        model(tokens[:, :9], cache=cache)
+        cache.keep(6)
+        torch.testing.assert_close(model(tokens[:, 6:], cache=cache), model(tokens)[:, 6:], atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="cannot keep"):
+        cache.keep(15)
 
 
 def test_bad_prompts_are_refused(model: Transformer) -> None:

@@ -10,6 +10,7 @@ from workers.specs.training.clipping import Clipping, GlobalNorm
 from workers.specs.training.drills import Drill
 from workers.specs.training.mixture import MixtureSource
 from workers.specs.training.model import Model
+from workers.specs.training.mtp import MtpWeight
 from workers.specs.training.optimizers import AdamW, Optimizer
 from workers.specs.training.schedules import Schedule, Wsd
 from workers.specs.training.stages import BatchSize, PlannedStage, Stage, count_steps
@@ -42,6 +43,8 @@ class TrainingSpec(Spec):
     stages: list[Stage] = Field(default_factory=list, max_length=32)
     """Parts of the run with data, length, learning rate or rotary base of their own; empty: the run is one stage."""
     model: Model = Model()
+    mtp_weight: MtpWeight = MtpWeight()
+    """Weight of the loss of `model.mtp` over training."""
     optimizer: Optimizer = AdamW()
     schedule: Schedule = Wsd()
     clipping: Clipping = GlobalNorm()

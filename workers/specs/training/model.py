@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from workers.specs.base import Spec
+from workers.specs.training.mtp import Mtp
 
 
 class Model(Spec):
@@ -25,6 +26,8 @@ class Model(Spec):
     norm_eps: float = Field(1e-6, gt=0)
     tied_embeddings: bool = True
     init_std: float = Field(0.02, gt=0)
+    mtp: Mtp | None = None
+    """Heads that predict tokens after the next: a further loss in training, drafts for fast decoding."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -41,4 +44,5 @@ class Model(Spec):
         d_kv = self.d_model // self.num_heads * self.num_kv_heads
         layer = 2 * self.d_model**2 + 2 * self.d_model * d_kv + 3 * self.d_model * self.d_ffn + 2 * self.d_model
         embeddings = vocab_size * self.d_model * (1 if self.tied_embeddings else 2)
-        return embeddings + self.num_layers * layer + self.d_model
+        heads = self.mtp.num_parameters(self.d_model, layer) if self.mtp else 0
+        return embeddings + self.num_layers * layer + self.d_model + heads

@@ -13,12 +13,20 @@ class Loss(nn.Module):
     """One term of the objective. `name` is its metric; `weight` what it is multiplied by in the sum."""
 
     name: str
-    weight: float = 1.0
+    weight: float | Tensor = 1.0
+
+    @property
+    def names(self) -> list[str]:
+        """Its metrics: several where the loss has several terms of equal weight, each a mean of its own."""
+        return [self.name]
+
+    def set_progress(self, share: float) -> None:
+        """Told before each step what share of all steps is done."""
 
     def forward(
         self, model: Transformer, hidden_BTC: Tensor, tokens_BT: Tensor, targets_BT: Tensor, documents_BT: Tensor
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """The mean over all places, without the weight; 0 where there is none.  -> () fp32
+        """The mean over all places, without the weight; 0 where there is none.  -> () fp32, with M names (M,)
 
         The first of the losses gives its sum over each sequence beside.  -> (), (B,)
         hidden_BTC: what `Transformer.hidden` gave for the tokens, before the output projection.
@@ -26,5 +34,5 @@ class Loss(nn.Module):
         raise NotImplementedError
 
     def count_places(self, targets_BT: Tensor, documents_BT: Tensor) -> Tensor:
-        """How many places the mean is over: the targets that count. Override it where it is others.  -> ()"""
+        """How many places the mean is over: the targets that count. Override it where it is others.  -> () or (M,)"""
         return (targets_BT != IGNORED).sum()
