@@ -1,14 +1,13 @@
 """Whether multi-token prediction helps: held-out loss after equal wall clock, with heads and without, over seeds.
 
 Both sides train on the same data from the same trunk with the same settings. A short run of each gives its seconds a
-step; each then gets as many steps as fit into the same seconds, with its schedule over just these, so that heads pay for what they
+step; each then gets as many steps as fit into the same seconds, its schedule over just these: heads pay for what they
 cost. The main loss on held-out text is compared in pairs of seeds: below 0 the heads helped. What is done is kept in
 the data folder and not done again. Make a dataset with `python -m workers.curation SPEC.yaml --out FOLDER`.
 """
 
 import argparse
 import json
-import math
 import statistics
 import sys
 import time
@@ -35,6 +34,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=120.0, help="training time of each run")
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error("an interval needs at least 2 seeds")
     sides = {"without": None, "with": {"kind": options.mtp, "num_heads": options.heads}}
     num_steps = {side: steps_in(options, mtp) for side, mtp in sides.items()}
     differences = []
@@ -61,9 +62,7 @@ def main() -> int:
 
 
 def paired_interval(differences: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean by Student's t; without end for a single pair."""
-    if len(differences) < 2:
-        return -math.inf, math.inf
+    """95 % interval of the mean of at least two pairs, by Student's t."""
     mean, error = statistics.mean(differences), statistics.stdev(differences) / len(differences) ** 0.5
     half = float(stats.t.ppf(0.975, len(differences) - 1)) * error
     return mean - half, mean + half
