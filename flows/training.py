@@ -29,15 +29,18 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
         metadata = {"step": step, "dataset": spec.dataset} | ({"datasets": spec.datasets} if spec.has_mixture else {})
         published.append(job.publish(folder, "checkpoint", f"step-{step:08d}", metadata, step).digest)
 
+    out = job.work / f"attempt-{job.attempt}"
     summary = train(
         spec,
         dataset=folders if spec.has_mixture else folders[spec.datasets[0]],
-        out=job.work / f"attempt-{job.attempt}",
+        out=out,
         reporter=job.reporter,
         publish=publish,
         resume=resume,
         first_branch=(job.attempt - 1) * _BRANCHES_PER_ATTEMPT,
     )
+    if (out / "telemetry").is_dir():
+        job.publish(out / "telemetry", "telemetry", "layers", {"series": "by layer, as Parquet"})
     # The folder is this worker's own; others find the checkpoint by its digest.
     return summary | {"checkpoint": published[-1] if published else latest and latest.digest}
 

@@ -3,7 +3,7 @@
 Each program reduces a few blocks to one row of partial results, which torch then sums: no atomics, so the result
 is the same every time. Sum and maximum leave out entries that are not finite, which are counted instead.
 
-Shapes: N elements of the flat gradient, P programs.
+Shapes: N elements of the flat gradient, P programs, or tensors.
 """
 
 from collections.abc import Sequence
@@ -73,6 +73,20 @@ def measure_flat_reference(x_N: Tensor) -> Tensor:
     finite = torch.isfinite(x_N)
     kept = torch.where(finite, x_N, 0).double()
     return torch.stack((kept.square().sum(), kept.abs().max(), (~finite).sum().double()))
+
+
+def measure_norms(tensors: Sequence[Tensor]) -> Tensor:
+    """L2 norm of each tensor; NaN where an entry is not finite. Nothing is synchronised on CUDA.  -> (P,) fp64"""
+    if tensors[0].is_cuda:
+        rows_P3 = torch.stack([measure_flat(tensor.detach().reshape(-1)) for tensor in tensors])
+        return torch.where(rows_P3[:, 2] > 0, torch.nan, rows_P3[:, 0].sqrt())
+    norms_P = torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors])).double()
+    if bool(torch.isfinite(norms_P).all()):
+        return norms_P
+    # An overflow of fp32 is no infinite entry: look again in fp64.
+    return torch.stack([torch.linalg.vector_norm(t.detach(), dtype=torch.float64) for t in tensors]).nan_to_num(
+        nan=torch.nan, posinf=torch.nan
+    )
 
 
 def measure_gradient(grads: Sequence[Tensor]) -> GradientStats:

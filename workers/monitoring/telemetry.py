@@ -1,5 +1,6 @@
 """What the training loop tells the controller at each step, and what it is told to do."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +16,14 @@ class Telemetry:
     grad_norm: float
     lr: float
     update_norm: float | None = None
+    layers: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Series by layer, one figure a block from the first to the last. Empty at steps that are not measured
+    (`telemetry.every_steps`).
+
+    `grad_norm`, `activation_rms` (of the residual stream after the block) and `max_attention_logit` (over its heads)
+    are there before and after the update, `weight_norm` and `update_ratio` (norm of the update over norm of the
+    weights) after it.
+    """
 
 
 @dataclass(slots=True)

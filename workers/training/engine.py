@@ -21,6 +21,7 @@ from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dty
 from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
 from workers.training.heldout import HeldOutText
+from workers.training.layer_files import LayerFiles
 from workers.training.losses import build_losses
 from workers.training.objective import Objective
 from workers.training.optimizers import OptimizerSet, build_optimizer
@@ -30,6 +31,7 @@ from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
 from workers.training.stage_order import StageOrder
 from workers.training.state import TrainerState, differences, identity
+from workers.training.telemetry import LayerMeter
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Engine:
     plan: tuple[PlannedStage, ...]
     heldout: HeldOutText
     drills: Drills
+    meter: LayerMeter
     watch: Watch
     state: TrainerState
     store: CheckpointStore
@@ -149,6 +152,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         order=data.order,
         heldout=HeldOutText(data.heldout, spec),
         drills=Drills(spec.drills, data.vocab_size, spec.seed),
+        meter=LayerMeter(model, spec.telemetry, accelerator, dtype, LayerFiles(out / "telemetry")),
         watch=build_controller(spec.monitoring) or NoWatch(),
         state=TrainerState(),
         store=CheckpointStore(out / "checkpoints", spec.checkpointing.keep),

@@ -12,7 +12,8 @@ from workers.training.engine import Engine
 from workers.training.errors import TrainingStopped
 from workers.training.schedules import factor
 from workers.training.state import Place
-from workers.training.steps import apply_update, compute_gradient, gradients, measure_norm
+from workers.training.steps import apply_update, compute_gradient, gradients, measure_gradients
+from workers.training.telemetry import total_norm
 
 HISTORY_STEPS = 4096
 Shown = dict[str, float]
@@ -56,15 +57,16 @@ class Loop:
 
     def _step(self) -> bool:
         """One step. False when it led back to a checkpoint instead."""
-        engine, state = self.engine, self.engine.state
+        engine, state, meter = self.engine, self.engine.state, self.engine.meter
         began, step = time.perf_counter(), state.step
         place = self._take_batch()
         losses = compute_gradient(engine, place)
         loss = losses["loss"]
         engine.drills.spoil(step, gradients(engine))
-        norm = measure_norm(engine)
-        lr = self._lr(step)
-        decision = engine.watch.before_update(Telemetry(step, loss, norm, lr))
+        norms_P = measure_gradients(engine)
+        norm, lr = total_norm(norms_P), self._lr(step)
+        meter.begin(step, norms_P)
+        decision = engine.watch.before_update(Telemetry(step, loss, norm, lr, layers=meter.layers))
         if not self._follow(decision, place):
             return False
         shown: Shown = {**losses, "grad_norm": norm, "lr": lr}
@@ -72,13 +74,16 @@ class Loop:
             engine.optimizers.zero_grad()
         else:
             lr = shown["lr"] = self._lr(step)
-            clipped, shown["update_norm"] = apply_update(engine, norm, lr)
+            clipped, updates_P = apply_update(engine, norm, lr)
+            meter.finish(updates_P)
+            shown["update_norm"] = total_norm(updates_P)
             shown["clip_norm"], shown["clipped_share"] = clipped
             shown |= engine.optimizers.telemetry()
-            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"])
+            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers)
             if not self._follow(engine.watch.after_update(telemetry), place):
                 return False
-        self._count(shown, time.perf_counter() - began)
+        meter.record(step, state.branch)
+        self._count(shown | meter.headlines(), time.perf_counter() - began)
         return True
 
     def _lr(self, step: int) -> float:

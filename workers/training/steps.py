@@ -1,15 +1,16 @@
 """One optimizer step, in its two halves: the gradient, and the update.
 
-Shapes: B sequences of a pass, S of the step in this process, T tokens, K losses, N sources, P passes.
+Shapes: B sequences of a pass, S of the step in this process, T tokens, K losses, N sources, P passes or parameters.
 """
 
 import math
+import time
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
-from workers.kernels.gradient_stats import measure_gradient
+from workers.kernels.gradient_stats import measure_norms
 from workers.training.batches import IGNORED, Sequences
 from workers.training.clipping import Clipped
 from workers.training.devices import autocast
@@ -25,7 +26,9 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     """
     accelerator, batch = engine.accelerator, engine.stage.batch
     rank, num_ranks = accelerator.process_index, accelerator.num_processes
+    began = time.perf_counter()
     part = engine.drills.poison(place.index, rank, engine.order.part(place, rank, num_ranks))
+    engine.meter.saw_batch(part, time.perf_counter() - began)
     shares = _shares(engine, part)
     engine.objective.set_progress(engine.state.step / engine.spec.num_steps)
     sums: dict[str, Tensor] = {}
@@ -98,13 +101,17 @@ def gradients(engine: Engine) -> list[Tensor]:
     return [p.grad for p in engine.model.parameters() if p.grad is not None]
 
 
-def measure_norm(engine: Engine) -> float:
-    """Norm of the whole gradient; NaN when an entry is not finite."""
-    return measure_gradient(gradients(engine)).norm
+def measure_gradients(engine: Engine) -> Tensor:
+    """Norm of each parameter's gradient, 0 where it has none; NaN when an entry is not finite.  -> (P,) fp64"""
+    parameters = list(engine.model.parameters())
+    norms_P = torch.zeros(len(parameters), dtype=torch.float64, device=engine.accelerator.device)
+    there = [number for number, p in enumerate(parameters) if p.grad is not None]
+    norms_P[there] = measure_norms([p.grad for p in parameters if p.grad is not None])
+    return norms_P
 
 
-def apply_update(engine: Engine, norm: float, lr: float) -> tuple[Clipped, float]:
-    """Clip and step at rate `lr`. What clipping did, and the norm of the change of the weights.
+def apply_update(engine: Engine, norm: float, lr: float) -> tuple[Clipped, Tensor]:
+    """Clip and step at rate `lr`. What clipping did, and the norm of each weight's change.  -> (P,) fp64
 
     A gradient that is not finite cannot be clipped: it goes on as it is.
     """
@@ -116,4 +123,4 @@ def apply_update(engine: Engine, norm: float, lr: float) -> tuple[Clipped, float
     engine.optimizers.step()
     engine.optimizers.zero_grad()
     torch._foreach_sub_(before, weights)
-    return clipped, measure_gradient(before).norm
+    return clipped, measure_norms(before)

@@ -31,7 +31,7 @@ def train(
     """Train as `spec` says and return the summary (losses in nats per token).
 
     dataset: a folder of token shards (`workers.data.shards`); for a mixture the folder of each version, by digest.
-    out: checkpoints go to `out/checkpoints`.
+    out: checkpoints go to `out/checkpoints`, figures by layer to `out/telemetry`.
     publish: called in a thread with each checkpoint's folder and its number of updates.
     resume: a checkpoint's folder, or a folder that holds some: the newest sound one is taken.
     first_branch: lowest branch number that is free; a resume opens a new branch.
@@ -68,7 +68,10 @@ def train_here(
         try:
             engine = build_engine(spec, dataset, out, reporter, publisher)
             begin(engine, resume, first_branch)
-            Loop(engine).run()
+            try:
+                Loop(engine).run()
+            finally:
+                engine.meter.files.flush()
             summary = summarize(engine)
         except BaseException:
             publisher.abandon()

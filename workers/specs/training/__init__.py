@@ -14,6 +14,7 @@ from workers.specs.training.mtp import MtpWeight
 from workers.specs.training.optimizers import AdamW, Optimizer
 from workers.specs.training.schedules import Schedule, Wsd
 from workers.specs.training.stages import BatchSize, PlannedStage, Stage, count_steps
+from workers.specs.training.telemetry import LayerTelemetry
 
 
 class Checkpointing(Spec):
@@ -61,6 +62,7 @@ class TrainingSpec(Spec):
     checkpointing: Checkpointing = Checkpointing()
     heldout: HeldOut = HeldOut()
     monitoring: Monitoring = Monitoring()
+    telemetry: LayerTelemetry = LayerTelemetry()
     drills: list[Drill] = Field(default_factory=list)
     resources: Resources = Resources()
 

@@ -1,0 +1,170 @@
+"""What is measured in each layer: norms from tensors that are at hand, activations and attention logits by a probe.
+
+The probe is a forward pass over one sequence of the step, apart from the pass that trains: the compiled graph stays
+one, and a measured step costs little more than another. It draws no random number and changes nothing, so that a run
+that is measured equals one that is not.
+
+Shapes: P parameters, L layers, H query heads, T tokens, C model width.
+"""
+
+import resource
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from workers.kernels.gradient_stats import measure_norms
+from workers.model.transformer import Transformer
+from workers.specs.training.telemetry import LayerTelemetry
+from workers.training.batches import Sequences
+from workers.training.devices import ComputeType, autocast
+from workers.training.layer_files import LayerFiles
+
+Parts = dict[str, float]
+"""One figure of each part of the model."""
+
+
+class LayerMeter:
+    """Collects the figures of one step after the other."""
+
+    def __init__(
+        self, model: Transformer, spec: LayerTelemetry, accelerator: Accelerator, dtype: ComputeType, files: LayerFiles
+    ) -> None:
+        self.model, self.accelerator, self.dtype, self.files = model, accelerator, dtype, files
+        self._every = spec.every_steps
+        self._groups = group_parameters(model)
+        self._num_layers = len(model.blocks)
+        self.groups: dict[str, Parts] = {}
+        """Figures by series and part of the model, of the step of now. Empty: it is not measured."""
+        self.max_logits_LH: list[list[float]] = []
+        self._sample: tuple[Tensor, Tensor] | None = None
+        self._data_wait_seconds = 0.0
+
+    def due(self, step: int) -> bool:
+        """Is this step measured?"""
+        return self._every > 0 and step % self._every == 0
+
+    def saw_batch(self, part: Sequences, seconds: float) -> None:
+        """Remember the first sequence of the step for the probe, and how long its data took."""
+        self._sample, self._data_wait_seconds = (part.tokens[:1], part.documents[:1]), seconds
+
+    def begin(self, step: int, grad_norms_P: Tensor) -> None:
+        """What is known before the update."""
+        self.groups, self.max_logits_LH = {}, []
+        if self._sample is None or not self.due(step):
+            return
+        rms_L, logits_LH = self._probe(*self._sample)
+        self.groups["grad_norm"] = self._by_group(grad_norms_P)
+        self.groups["activation_rms"] = dict(zip(self._layer_names(), rms_L.tolist(), strict=True))
+        self.max_logits_LH = logits_LH.tolist()
+        largest = [max(heads) for heads in self.max_logits_LH]
+        self.groups["max_attention_logit"] = dict(zip(self._layer_names(), largest, strict=True))
+
+    def finish(self, update_norms_P: Tensor) -> None:
+        """What is known after the update."""
+        if not self.groups:
+            return
+        self.groups["weight_norm"] = self._by_group(measure_norms(list(self.model.parameters())))
+        self.groups["update_norm"] = self._by_group(update_norms_P)
+        weights, updates = self.groups["weight_norm"], self.groups["update_norm"]
+        self.groups["update_ratio"] = {
+            name: updates[name] / weights[name] if weights[name] else 0.0 for name in weights
+        }
+
+    @property
+    def layers(self) -> dict[str, list[float]]:
+        """Each series by layer, from the first block to the last."""
+        names = self._layer_names()
+        return {series: [figures[name] for name in names] for series, figures in self.groups.items()}
+
+    def headlines(self) -> dict[str, float]:
+        """Series of the run: data wait and memory; at measured steps `layers/NN/...` and what holds for all layers."""
+        shown = {"data_wait_seconds": self._data_wait_seconds}
+        if not self.groups:
+            return shown
+        shown["memory_bytes"] = peak_memory_bytes(self.accelerator.device)
+        shown |= {
+            f"layers/{layer:02d}/{series}": value
+            for series, values in self.layers.items()
+            if series != "update_norm"
+            for layer, value in enumerate(values)
+        }
+        if "weight_norm" in self.groups:
+            shown["weight_norm"] = sum(x**2 for x in self.groups["weight_norm"].values()) ** 0.5
+        for series in ("activation_rms", "max_attention_logit"):
+            if series in self.groups:
+                shown[series] = max(self.groups[series].values())
+        return shown
+
+    def record(self, step: int, branch: int) -> None:
+        """Keep the step's figures whole."""
+        if not self.groups or not self.accelerator.is_main_process:
+            return
+        names = dict.fromkeys(name for figures in self.groups.values() for name in figures)
+        numbers = {name: layer for layer, name in enumerate(self._layer_names())}
+        rows: list[dict[str, Any]] = []
+        for name in names:
+            layer = numbers.get(name)
+            row: dict[str, Any] = {"step": step, "branch": branch, "part": name, "layer": layer}
+            row |= {series: figures[name] for series, figures in self.groups.items() if name in figures}
+            row["max_attention_logit_of_heads"] = None if layer is None else self.max_logits_LH[layer]
+            rows.append(row)
+        self.files.add(rows)
+
+    def _layer_names(self) -> list[str]:
+        return [f"blocks.{layer}" for layer in range(self._num_layers)]
+
+    def _by_group(self, norms_P: Tensor) -> Parts:
+        """Norm of each part of the model from the norms of its parameters."""
+        squares = norms_P.square().tolist()
+        sums: dict[str, float] = defaultdict(float)
+        for name, square in zip(self._groups, squares, strict=True):
+            sums[name] += square
+        return {name: total**0.5 for name, total in sums.items()}
+
+    @torch.no_grad()
+    def _probe(self, tokens_1T: Tensor, documents_1T: Tensor) -> tuple[Tensor, Tensor]:
+        """RMS of the residual stream after each block, and the largest logit of each head.  -> (L,), (L, H) fp32"""
+        squares: list[Tensor] = []
+
+        def note(module: nn.Module, arguments: Any, x_BTC: Tensor) -> None:
+            squares.append(x_BTC.float().square().mean())
+
+        device = self.accelerator.device
+        layers = [block.attention for block in self.model.blocks]
+        watched = [layer.max_logits_H for layer in layers]
+        hooks = [block.register_forward_hook(note) for block in self.model.blocks]
+        for layer in layers:
+            layer.watch_logits()
+        try:
+            with autocast(self.dtype, device):
+                self.model.hidden(tokens_1T.to(device), documents_1T.to(device))
+            logits_LH = torch.stack([layer.take_max_logits() for layer in layers])
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for layer, before in zip(layers, watched, strict=True):
+                layer.max_logits_H = before
+        rms_L = self.accelerator.reduce(torch.stack(squares), "mean").sqrt()
+        return rms_L, self.accelerator.gather(logits_LH[None]).amax(0)
+
+
+def total_norm(norms_P: Tensor) -> float:
+    """Norm of the whole from the norms of its parts."""
+    return float(norms_P.square().sum().sqrt())
+
+
+def peak_memory_bytes(device: torch.device) -> float:
+    """The most memory that this process has held, on the GPU where it trains on one."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
+def group_parameters(model: nn.Module) -> Sequence[str]:
+    """The part of the model that each parameter belongs to: `blocks.N`, or its outermost module."""
+    parts = (name.split(".") for name, _ in model.named_parameters())
+    return [".".join(path[:2]) if path[0] == "blocks" else path[0] for path in parts]
