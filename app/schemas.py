@@ -114,7 +114,7 @@ class CommandRequest(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip"]
+    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip", "approve", "reject"]
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 

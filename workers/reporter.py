@@ -35,6 +35,9 @@ class FencedError(RuntimeError):
 class Reporter(Protocol):
     """What the words of `workers` see. All calls return at once; nothing here waits for the network."""
 
+    takes_commands: bool
+    """Can a person answer? Without, a training that would wait for one stops instead."""
+
     def metrics(self, step: int, values: Mapping[str, float], branch: int = 0) -> None:
         """One point for each series."""
         ...
@@ -153,6 +156,8 @@ class _Collector:
 class MemoryReporter(_Collector):
     """Keeps everything in lists: for `python -m workers...` without a service, and for tests."""
 
+    takes_commands = False
+
     def __init__(self, echo: bool = False) -> None:
         super().__init__(attempt=1, source="worker")
         self.batch = Batch(attempt=1, source="worker", seq=0)
@@ -183,6 +188,8 @@ class MemoryReporter(_Collector):
 
 class HttpReporter(_Collector):
     """Sends a batch about once a second from a thread of its own; the call is also the heartbeat."""
+
+    takes_commands = True
 
     def __init__(
         self,

@@ -59,6 +59,9 @@ async def send_command(session: AsyncSession, run_id: str, request: CommandReque
 
 
 def _check_arguments(request: CommandRequest) -> None:
+    if request.kind in {"approve", "reject"} and not isinstance(request.arguments.get("intervention"), str):
+        pointer = {"pointer": "/arguments/intervention", "message": "the id of a proposed intervention"}
+        raise invalid(f"{request.kind} needs the argument `intervention`.", [pointer])
     if request.kind not in {"set_lr_scale", "set_clip"}:
         return
     value = request.arguments.get("value")

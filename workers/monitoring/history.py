@@ -1,44 +1,49 @@
 """The last values of each series: evidence for findings, and the level that a run must come back to."""
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from workers.monitoring.detectors._shared import SERIES, encode
+from workers.monitoring.detectors._shared import encode
 
 LENGTH = 64
 NUM_LEVEL = 16
 MAD_TO_SIGMA = 1.4826
 MIN_MARGIN, MAX_MARGIN = 0.05, 0.3
 """Bounds of the margin on the log of the loss: 5 % to 35 %."""
+Points = deque[tuple[int, float]]
 
 
 class History:
     """The last 64 (step, value) of each series."""
 
     def __init__(self) -> None:
-        self._points: dict[str, list[tuple[int, float]]] = {series: [] for series in SERIES}
+        self._points: dict[str, Points] = {}
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Append one step's figures."""
         for series, value in values.items():
-            self._points[series] = [*self._points[series], (step, value)][-LENGTH:]
+            if series not in self._points:
+                self._points[series] = deque(maxlen=LENGTH)
+            self._points[series].append((step, value))
 
     def rewind(self, step: int) -> None:
         """Forget everything from `step` on."""
         for series, points in self._points.items():
-            self._points[series] = [point for point in points if point[0] < step]
+            self._points[series] = deque((point for point in points if point[0] < step), maxlen=LENGTH)
 
     def evidence(self, series: str) -> dict[str, Any]:
         """The series as `{"steps": [...], "values": [...]}`, NaN and infinities as strings."""
-        points = self._points[series]
+        points = self._points.get(series, ())
         return {"steps": [step for step, _ in points], "values": [encode(value) for _, value in points]}
 
     def loss_level(self, before_step: int) -> tuple[float, float] | None:
         """(level, margin) of the log of the loss over the 16 finite steps before `before_step`; None without any."""
-        logs = [math.log(max(v, 1e-12)) for s, v in self._points["loss"] if s < before_step and math.isfinite(v)]
+        points = self._points.get("loss", ())
+        logs = [math.log(max(v, 1e-12)) for s, v in points if s < before_step and math.isfinite(v)]
         if not logs:
             return None
         recent = np.array(logs[-NUM_LEVEL:])
@@ -48,10 +53,13 @@ class History:
 
     def state_dict(self) -> dict[str, object]:
         """JSON-able."""
-        return {series: self.evidence(series) for series in SERIES}
+        return {series: self.evidence(series) for series in self._points}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up a state from `state_dict`."""
-        for series in SERIES:
-            saved = state.get(series, {"steps": [], "values": []})
-            self._points[series] = [(int(s), float(v)) for s, v in zip(saved["steps"], saved["values"], strict=True)]
+        self._points = {
+            series: deque(
+                ((int(s), float(v)) for s, v in zip(saved["steps"], saved["values"], strict=True)), maxlen=LENGTH
+            )
+            for series, saved in state.items()
+        }

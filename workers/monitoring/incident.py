@@ -10,6 +10,7 @@ import numpy as np
 from workers.monitoring.detectors._shared import encode
 from workers.specs.events import Intervention
 
+Outcome = Literal["recovered", "not_recovered", "no_checkpoint", "rejected"]
 NUM_SMOOTHED = 8
 """Losses whose median is held against the level before the finding."""
 
@@ -30,7 +31,13 @@ class Incident:
     """The newest one."""
     verify_from: int
     """First step whose loss counts."""
-    rolled_back: bool = False
+    verify_steps: int
+    rule: str
+    """Of the newest intervention."""
+    spoilt: bool
+    """Bad updates stay in the weights: the loss needs its time."""
+    rungs: dict[str, int] = field(default_factory=dict)
+    """Next rung of each rule that has acted."""
     losses: list[float] = field(default_factory=list)
 
     @property
@@ -38,14 +45,14 @@ class Incident:
         """Is the outcome still to come?"""
         return self.intervention.outcome == "verifying"
 
-    def verify(self, step: int, loss: float, verify_steps: int) -> Intervention | None:
+    def verify(self, step: int, loss: float) -> Intervention | None:
         """Take in the loss of a finished step. The intervention when its outcome is now known."""
         if not self.open or step < self.verify_from:
             return None
         self.losses = [*self.losses, loss][-NUM_SMOOTHED:]
-        if len(self.losses) >= min(NUM_SMOOTHED, verify_steps) and self._is_back():
+        if len(self.losses) >= min(NUM_SMOOTHED, self.verify_steps) and self._is_back():
             return self.close("recovered", step)
-        if step >= self.verify_from + verify_steps - 1:
+        if step >= self.verify_from + self.verify_steps - 1:
             return self.close("not_recovered", step)
         return None
 
@@ -55,7 +62,11 @@ class Incident:
         smoothed = math.log(max(float(np.median(self.losses)), 1e-12))
         return self.loss_level is None or smoothed <= self.loss_level + self.margin
 
-    def close(self, outcome: Literal["recovered", "not_recovered", "no_checkpoint"], step: int) -> Intervention:
+    def mutes(self, step: int, series: str) -> bool:
+        """Is a spoilt loss (or gradient) given its time? The update norm needs none."""
+        return self.spoilt and series in {"loss", "grad_norm"} and step < self.verify_from + self.verify_steps
+
+    def close(self, outcome: Outcome, step: int) -> Intervention:
         """Write the outcome into the intervention. Returns a copy to report."""
         self.intervention.outcome, self.intervention.outcome_step = outcome, step
         if self.losses:
@@ -72,7 +83,10 @@ class Incident:
             "margin": self.margin,
             "intervention": self.intervention.model_dump(mode="json"),
             "verify_from": self.verify_from,
-            "rolled_back": self.rolled_back,
+            "verify_steps": self.verify_steps,
+            "rule": self.rule,
+            "spoilt": self.spoilt,
+            "rungs": dict(self.rungs),
             "losses": [encode(loss) for loss in self.losses],
         }
 

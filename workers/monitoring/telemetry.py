@@ -24,14 +24,32 @@ class Telemetry:
     are there before and after the update, `weight_norm` and `update_ratio` (norm of the update over norm of the
     weights) after it.
     """
+    scheduled_lr: float | None = None
+    """What the spec alone makes the rate, without `lr_scale`: what a schedule does is no alarm."""
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    """Further figures of this moment, by series."""
+
+
+@dataclass(slots=True, frozen=True)
+class Settings:
+    """What the controller has changed for good, beside the two scales. None and 1: as the spec says.
+
+    The trainer brings clipping, attention and optimizer in line with it, after a resume too.
+    """
+
+    clipping: str | None = None
+    """Kind of clipping."""
+    max_logit: float | None = None
+    """Limit of QK-clip."""
+    epsilon_factor: float = 1.0
+    beta2: float | None = None
 
 
 @dataclass(slots=True)
 class Decision:
     """What the trainer does now, at a step boundary. All fields at rest: carry on.
 
-    The trainer carries out and reports; the controller has already put the new
-    `lr_scale` and `clip_scale` into itself.
+    The trainer carries out and reports; the controller has already put the new scales and settings into itself.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -42,10 +60,14 @@ class Decision:
     rollback: bool = False
     """Load the last good checkpoint: the newest saved before `rollback_before_step`."""
     rollback_before_step: int = 0
+    reset_moments: bool = False
+    """Forget the optimizer's state, after the roll-back if there is one."""
     skip_batches: int = 0
     """Batches to leave out from the offending one on."""
+    checkpoint: bool = False
+    """Write a checkpoint after this step."""
     stop: str | None = None
-    """Why the run must end with a checkpoint and a failure: the budget is used up."""
+    """Why the run must end with a checkpoint and a failure."""
 
 
 class Watch(Protocol):
@@ -53,9 +75,14 @@ class Watch(Protocol):
 
     lr_scale: float
     clip_scale: float
+    settings: Settings
+    hold: str | None
+    """Why training has to wait for a person, with a checkpoint; None: it need not."""
+    reminder_seconds: float
+    """Time without an answer after which the hold is told again."""
 
     def before_update(self, telemetry: Telemetry) -> Decision:
-        """Judge loss and gradient before the weights change (non-finite, spike)."""
+        """Judge loss, gradient and batch before the weights change."""
         ...
 
     def after_update(self, telemetry: Telemetry) -> Decision:
@@ -68,6 +95,14 @@ class Watch(Protocol):
 
     def stage_changed(self, step: int) -> None:
         """From `step` on the data or the schedule are others by plan: levels are learnt anew."""
+        ...
+
+    def answer(self, intervention_id: str, approved: bool, author: str, step: int) -> Decision:
+        """A person's answer to a proposed intervention. Raises ValueError when none of this id waits."""
+        ...
+
+    def resumed(self) -> list[Intervention]:
+        """A person lets the run go on: ends the hold, renews a used-up budget. A proposal counts as rejected."""
         ...
 
     def state_dict(self) -> dict[str, object]:

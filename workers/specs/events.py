@@ -94,7 +94,7 @@ class Intervention(Message):
     finding_id: str | None = None
     step: int
     action: str
-    """`rollback`, `skip_batches`, `scale_lr`, `tighten_clip`, or several joined by `+`."""
+    """Kinds of `workers.specs.monitoring.actions`, joined by `+`."""
     author: str = "controller"
     rule: str = ""
     """The rule in words, as the spec has it."""
@@ -103,7 +103,8 @@ class Intervention(Message):
     cost_steps: int = 0
     """Steps done again or left out."""
     evidence: dict[str, Any] = Field(default_factory=dict)
-    outcome: Literal["verifying", "recovered", "not_recovered", "no_checkpoint"] = "verifying"
+    outcome: Literal["proposed", "rejected", "verifying", "recovered", "not_recovered", "no_checkpoint"] = "verifying"
+    """`proposed` waits for a person's `approve` or `reject`."""
     outcome_step: int | None = None
 
 
@@ -168,7 +169,8 @@ class Command(Message):
     """What a person or the service asks of a running worker."""
 
     id: str
-    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip"]
+    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip", "approve", "reject"]
+    """`approve` and `reject` answer a proposed intervention: {"intervention": its id}."""
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 

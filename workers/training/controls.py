@@ -6,29 +6,59 @@ from typing import Any
 
 from accelerate.utils import broadcast_object_list
 
+from workers.monitoring.telemetry import Decision
 from workers.specs.events import Command, Intervention
 from workers.training.engine import Engine
 from workers.training.errors import TrainingStopped
 
 POLL_SECONDS = 0.2
 Rollback = Callable[[int], bool]
+CarryOut = Callable[[Decision], None]
 
 
 class Controls:
     """Reads commands (rank 0), shares them with all processes, and carries them out."""
 
-    def __init__(self, engine: Engine, go_back: Rollback) -> None:
-        self.engine, self.go_back = engine, go_back
+    def __init__(self, engine: Engine, go_back: Rollback, follow: CarryOut) -> None:
+        self.engine, self.go_back, self.follow = engine, go_back, follow
         self.paused = False
+        self._hold: tuple[str, float] | None = None
+        """The hold that was told, and when to remind of it."""
 
     def obey(self) -> None:
         """Carry out what has come. While paused, wait here. Raises TrainingStopped on `stop`."""
         while True:
             for command in self._shared_commands():
                 self._carry_out(command)
-            if not self.paused:
+            self._tell_hold()
+            if not self.paused and self._hold is None:
                 return
             time.sleep(POLL_SECONDS)
+
+    def _tell_hold(self) -> None:
+        """When the controller waits for a person: a checkpoint and a message, and after a time a reminder.
+
+        Raises TrainingStopped when there is nobody to ask.
+        """
+        engine, hold, now = self.engine, self.engine.watch.hold, time.monotonic()
+        if hold is None:
+            self._hold = None
+        elif self._hold is None or self._hold[0] != hold:
+            engine.save()
+            if not self._someone_answers():
+                raise TrainingStopped(hold)
+            engine.reporter.event("warning", hold, step=engine.state.step, hold=True)
+            self._hold = (hold, now + engine.watch.reminder_seconds)
+        elif now > self._hold[1]:
+            engine.reporter.event("warning", f"still paused: {hold}", step=engine.state.step, hold=True)
+            self._hold = (hold, float("inf"))
+
+    def _someone_answers(self) -> bool:
+        """Can a person reach this training? Rank 0 knows."""
+        box = [self.engine.reporter.takes_commands]
+        if self.engine.accelerator.num_processes > 1:
+            broadcast_object_list(box)
+        return bool(box[0])
 
     def _shared_commands(self) -> list[Command]:
         own = self.engine.reporter.commands() if self.engine.accelerator.is_main_process else []
@@ -49,7 +79,11 @@ class Controls:
                 engine.save()
             elif command.kind in {"pause", "resume"}:
                 self.paused = command.kind == "pause"
+                if command.kind == "resume":
+                    self._report(engine.watch.resumed())
                 engine.reporter.event("note", f"{command.kind}d at step {step}", step=step)
+            elif command.kind in {"approve", "reject"}:
+                self._answer(command)
             elif command.kind == "rollback":
                 self.go_back(int(command.arguments.get("step", step)))
             else:
@@ -57,6 +91,17 @@ class Controls:
         except (ValueError, TypeError) as error:
             engine.reporter.event("warning", f"command {command.kind} was not carried out: {error}", step=step)
         engine.reporter.ack(command.id)
+
+    def _answer(self, command: Command) -> None:
+        """`approve` or `reject` {"intervention": its id}: what the controller has proposed."""
+        engine = self.engine
+        name, author = str(command.arguments.get("intervention", "")), str(command.arguments.get("author", "person"))
+        self.follow(engine.watch.answer(name, command.kind == "approve", author, engine.state.step))
+        self._tell_hold()
+
+    def _report(self, interventions: list[Intervention]) -> None:
+        for intervention in interventions:
+            self.engine.reporter.intervention(intervention)
 
     def _scale(self, command: Command) -> None:
         """`set_lr_scale` {"value": factor of the scheduled rate}, `set_clip` {"value": the limit of the clipping}."""

@@ -32,6 +32,7 @@ from workers.training.sources import Folders, open_data
 from workers.training.stage_order import StageOrder
 from workers.training.state import TrainerState, differences, identity
 from workers.training.telemetry import LayerMeter
+from workers.training.token_counts import TokenCounts
 
 
 @dataclass
@@ -54,6 +55,8 @@ class Engine:
     drills: Drills
     meter: LayerMeter
     watch: Watch
+    token_counts: TokenCounts | None
+    """None: monitoring is off."""
     state: TrainerState
     store: CheckpointStore
     publisher: Publisher
@@ -139,6 +142,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
     model = Transformer(spec.model, data.vocab_size).to(device)
     objective = Objective(model, build_losses(spec)).to(device)
     module = accelerator.prepare(torch.compile(objective, dynamic=False) if spec.compile else objective)
+    watch = build_controller(spec.monitoring)
     return Engine(
         spec=spec,
         accelerator=accelerator,
@@ -153,7 +157,8 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         heldout=HeldOutText(data.heldout, spec),
         drills=Drills(spec.drills, data.vocab_size, spec.seed),
         meter=LayerMeter(model, spec.telemetry, accelerator, dtype, LayerFiles(out / "telemetry")),
-        watch=build_controller(spec.monitoring) or NoWatch(),
+        watch=watch or NoWatch(),
+        token_counts=TokenCounts(data.order, spec.plan, data.vocab_size) if watch else None,
         state=TrainerState(),
         store=CheckpointStore(out / "checkpoints", spec.checkpointing.keep),
         publisher=publisher,

@@ -10,6 +10,7 @@ from workers.training.checkpoints import open_checkpoint
 from workers.training.controls import Controls
 from workers.training.engine import Engine
 from workers.training.errors import TrainingStopped
+from workers.training.levers import Levers
 from workers.training.schedules import factor
 from workers.training.state import Place
 from workers.training.steps import apply_update, compute_gradient, gradients, measure_gradients
@@ -24,7 +25,9 @@ class Loop:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.controls = Controls(engine, self.go_back)
+        self.controls = Controls(engine, self.go_back, self._carry_out)
+        self.levers = Levers(engine)
+        self._checkpoint_asked = False
         self.batch_of_step: dict[int, Place] = {}
 
     def run(self) -> None:
@@ -58,15 +61,18 @@ class Loop:
     def _step(self) -> bool:
         """One step. False when it led back to a checkpoint instead."""
         engine, state, meter = self.engine, self.engine.state, self.engine.meter
+        self.levers.apply()
         began, step = time.perf_counter(), state.step
         place = self._take_batch()
         losses = compute_gradient(engine, place)
         loss = losses["loss"]
         engine.drills.spoil(step, gradients(engine))
         norms_P = measure_gradients(engine)
-        norm, lr = total_norm(norms_P), self._lr(step)
+        norm, lr, scheduled = total_norm(norms_P), self._lr(step), self._scheduled_lr(step)
         meter.begin(step, norms_P)
-        decision = engine.watch.before_update(Telemetry(step, loss, norm, lr, layers=meter.layers))
+        scalars = {name: value for name, value in losses.items() if name != "loss"}
+        telemetry = Telemetry(step, loss, norm, lr, layers=meter.layers, scheduled_lr=scheduled, scalars=scalars)
+        decision = engine.watch.before_update(telemetry)
         if not self._follow(decision, place):
             return False
         shown: Shown = {**losses, "grad_norm": norm, "lr": lr}
@@ -78,18 +84,21 @@ class Loop:
             meter.finish(updates_P)
             shown["update_norm"] = total_norm(updates_P)
             shown["clip_norm"], shown["clipped_share"] = clipped
+            self.levers.after_update()
             shown |= engine.optimizers.telemetry()
-            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers)
+            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers, scheduled)
             if not self._follow(engine.watch.after_update(telemetry), place):
                 return False
         meter.record(step, state.branch)
         self._count(shown | meter.headlines(), time.perf_counter() - began)
         return True
 
-    def _lr(self, step: int) -> float:
+    def _scheduled_lr(self, step: int) -> float:
         stage = self.engine.stage
-        scheduled = stage.lr * factor(stage.schedule_step(step), stage.schedule_steps, stage.schedule)
-        return scheduled * self.engine.watch.lr_scale * self.engine.drills.lr_factor(step)
+        return stage.lr * factor(stage.schedule_step(step), stage.schedule_steps, stage.schedule)
+
+    def _lr(self, step: int) -> float:
+        return self._scheduled_lr(step) * self.engine.watch.lr_scale * self.engine.drills.lr_factor(step)
 
     def _take_batch(self) -> Place:
         place = self.engine.state.take_batch()
@@ -122,7 +131,8 @@ class Loop:
         if step % engine.spec.heldout.every_steps == 0 or last:
             loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
             engine.reporter.metrics(step - 1, {"heldout_loss": loss}, engine.state.branch)
-        if step % engine.spec.checkpointing.every_steps == 0 or last:
+        if step % engine.spec.checkpointing.every_steps == 0 or last or self._checkpoint_asked:
+            self._checkpoint_asked = False
             engine.save()
 
     def _follow(self, decision: Decision, place: Place) -> bool:
@@ -136,9 +146,16 @@ class Loop:
         if decision.skip_batches:
             onset = decision.interventions[-1].evidence.get("onset", engine.state.step)
             engine.state.skip(self.batch_of_step.get(int(onset), place), place, decision.skip_batches)
+        self._checkpoint_asked |= decision.checkpoint
         if decision.rollback:
-            return not self.go_back(decision.rollback_before_step)
+            return not self.go_back(decision.rollback_before_step, reset_moments=decision.reset_moments)
+        if decision.reset_moments:
+            engine.optimizers.forget()
         return True
+
+    def _carry_out(self, decision: Decision) -> None:
+        """A decision that a person has approved, between two steps."""
+        self._follow(decision, self.engine.state.last_place)
 
     def _report(self, decision: Decision) -> None:
         engine = self.engine
@@ -149,8 +166,11 @@ class Loop:
             if intervention.outcome == "verifying":
                 engine.state.num_interventions += 1
 
-    def go_back(self, before_step: int) -> bool:
-        """Load the newest sound checkpoint of at most `before_step` updates and open a new branch. False: none."""
+    def go_back(self, before_step: int, reset_moments: bool = False) -> bool:
+        """Load the newest sound checkpoint of at most `before_step` updates and open a new branch. False: none.
+
+        `reset_moments`: without the optimizer's state.
+        """
         engine, left = self.engine, self.engine.state.step
         engine.optimizers.zero_grad()
         folder = self._choose(before_step)
@@ -158,9 +178,13 @@ class Loop:
             engine.reporter.event("warning", f"no checkpoint from before step {before_step} to go back to", step=left)
             for intervention in engine.watch.rolled_back(None):
                 engine.reporter.intervention(intervention)
+            if reset_moments:
+                engine.optimizers.forget()
             return False
         engine.state.go_back(engine.load(open_checkpoint(folder)))
         engine.use_stage()
+        if reset_moments:
+            engine.optimizers.forget()
         for intervention in engine.watch.rolled_back(engine.state.step):
             engine.reporter.intervention(intervention)
         engine.reporter.event(

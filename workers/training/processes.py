@@ -44,6 +44,7 @@ def train_in_processes(
                     "resume": str(resume.resolve()) if resume else None,
                     "first_branch": first_branch,
                     "publishes": publish is not None,
+                    "takes_commands": reporter.takes_commands,
                     "relay": str(address),
                 }
             ),

@@ -18,7 +18,7 @@ from workers.training.trainer import train_here
 def run(job: dict[str, Any]) -> int:
     """Train as this rank. Exit code 0 also when training was stopped on purpose: the parent is told how it ended."""
     address = Path(job["relay"])
-    reporter = RelayReporter(address) if os.environ["RANK"] == "0" else NoReporter()
+    reporter = RelayReporter(address, job["takes_commands"]) if os.environ["RANK"] == "0" else NoReporter()
     publish = reporter.publish if isinstance(reporter, RelayReporter) and job["publishes"] else None
     try:
         result = train_here(

@@ -47,7 +47,8 @@ class Line:
 class RelayReporter:
     """`Reporter` of rank 0."""
 
-    def __init__(self, address: Path) -> None:
+    def __init__(self, address: Path, takes_commands: bool = True) -> None:
+        self.takes_commands = takes_commands
         self._line = connect(address)
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._published: queue.SimpleQueue[str | None] = queue.SimpleQueue()

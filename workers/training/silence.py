@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from workers.monitoring.telemetry import Decision, Telemetry
+from workers.monitoring.telemetry import Decision, Settings, Telemetry
 from workers.specs.events import Artifact, Command, Finding, Intervention
 
 
@@ -13,6 +13,9 @@ class NoWatch:
     def __init__(self) -> None:
         self.lr_scale = 1.0
         self.clip_scale = 1.0
+        self.settings = Settings()
+        self.hold: str | None = None
+        self.reminder_seconds = float("inf")
 
     def before_update(self, telemetry: Telemetry) -> Decision:
         return Decision()
@@ -25,6 +28,13 @@ class NoWatch:
 
     def stage_changed(self, step: int) -> None: ...
 
+    def answer(self, intervention_id: str, approved: bool, author: str, step: int) -> Decision:
+        raise ValueError("monitoring is off: nothing waits for an answer")
+
+    def resumed(self) -> list[Intervention]:
+        self.hold = None
+        return []
+
     def state_dict(self) -> dict[str, object]:
         return {"lr_scale": self.lr_scale, "clip_scale": self.clip_scale}
 
@@ -34,6 +44,8 @@ class NoWatch:
 
 class NoReporter:
     """A `Reporter` that says nothing: rank 0 speaks for all."""
+
+    takes_commands = False
 
     def metrics(self, step: int, values: Mapping[str, float], branch: int = 0) -> None: ...
 

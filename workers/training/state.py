@@ -53,6 +53,11 @@ class TrainerState:
         """Number of the stage of now."""
         return len(self.stage_batches) - 1
 
+    @property
+    def last_place(self) -> Place:
+        """Where the batch taken last stands."""
+        return Place(max(self.stage_batches[-1] - 1, 0), self.stage, tuple(self.stage_batches[:-1]))
+
     def begin_stage(self) -> None:
         """Go on to the next stage."""
         self.stage_batches.append(0)

@@ -22,7 +22,7 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     """Gradient of the batch at `place` over all passes and processes; the mean of each loss by its name.
 
     `loss` is the cross-entropy, in nats per token; `loss/NAME` that of a source. Means are over all places of the step,
-    wherever they were computed.
+    wherever they were computed. With monitoring, `batch_divergence` says how unlike the training text the batch is.
     """
     accelerator, batch = engine.accelerator, engine.stage.batch
     rank, num_ranks = accelerator.process_index, accelerator.num_processes
@@ -32,6 +32,9 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     shares = _shares(engine, part)
     engine.objective.set_progress(engine.state.step / engine.spec.num_steps)
     sums: dict[str, Tensor] = {}
+    if engine.token_counts:
+        divergence = engine.token_counts.divergence(place, part.tokens) / num_ranks
+        sums["batch_divergence"] = divergence.to(accelerator.device)
     by_sequence: list[Tensor] = []
     for number, shares_K in enumerate(shares):
         rows = slice(number * batch.micro_batch_sequences, (number + 1) * batch.micro_batch_sequences)

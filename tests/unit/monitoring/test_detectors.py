@@ -8,7 +8,7 @@ import pytest
 
 from workers.monitoring.detectors.non_finite import NonFiniteDetector
 from workers.monitoring.detectors.spike import SpikeDetector
-from workers.specs.monitoring import Spike
+from workers.specs.monitoring import NonFinite, Spike
 
 
 def feed(detector, values, series="loss", start=0):
@@ -101,7 +101,7 @@ def test_state_survives_strict_json():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_non_finite_speaks_at_once(value):
-    found = NonFiniteDetector().observe(3, {"loss": 2.0, "grad_norm": value})
+    found = NonFiniteDetector(NonFinite()).observe(3, {"loss": 2.0, "grad_norm": value})
     assert [(s.series, s.onset, s.severity) for s in found] == [("grad_norm", 3, "critical")]
 
 

@@ -1096,7 +1096,7 @@ export interface components {
             step: number;
             /**
              * Action
-             * @description `rollback`, `skip_batches`, `scale_lr`, `tighten_clip`, or several joined by `+`.
+             * @description Kinds of `workers.specs.monitoring.actions`, joined by `+`.
              */
             action: string;
             /**
@@ -1130,10 +1130,11 @@ export interface components {
             };
             /**
              * Outcome
+             * @description `proposed` waits for a person's `approve` or `reject`.
              * @default verifying
              * @enum {string}
              */
-            outcome: "verifying" | "recovered" | "not_recovered" | "no_checkpoint";
+            outcome: "proposed" | "rejected" | "verifying" | "recovered" | "not_recovered" | "no_checkpoint";
             /**
              * Outcome Step
              * @default null
@@ -1377,9 +1378,10 @@ export interface components {
             id: string;
             /**
              * Kind
+             * @description `approve` and `reject` answer a proposed intervention: {"intervention": its id}.
              * @enum {string}
              */
-            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr_scale" | "set_clip";
+            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr_scale" | "set_clip" | "approve" | "reject";
             /** Arguments */
             arguments?: {
                 [key: string]: unknown;
@@ -1394,7 +1396,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr_scale" | "set_clip";
+            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr_scale" | "set_clip" | "approve" | "reject";
             /** Arguments */
             arguments?: {
                 [key: string]: unknown;
@@ -1672,7 +1674,7 @@ export interface components {
             step: number;
             /**
              * Action
-             * @description `rollback`, `skip_batches`, `scale_lr`, `tighten_clip`, or several joined by `+`.
+             * @description Kinds of `workers.specs.monitoring.actions`, joined by `+`.
              */
             action: string;
             /**
@@ -1706,10 +1708,11 @@ export interface components {
             };
             /**
              * Outcome
+             * @description `proposed` waits for a person's `approve` or `reject`.
              * @default verifying
              * @enum {string}
              */
-            outcome: "verifying" | "recovered" | "not_recovered" | "no_checkpoint";
+            outcome: "proposed" | "rejected" | "verifying" | "recovered" | "not_recovered" | "no_checkpoint";
             /** Outcome Step */
             outcome_step?: number | null;
             /**

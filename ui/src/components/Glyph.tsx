@@ -67,6 +67,18 @@ const SHAPES = {
       <path d="M5.2 8h5.6" {...line} />
     </>
   ),
+  proposed: (
+    <>
+      <circle cx="8" cy="8" r="6.2" {...line} />
+      <path d="M8 4.6v4M8 11v.6" {...line} />
+    </>
+  ),
+  rejected: (
+    <>
+      <circle cx="8" cy="8" r="6.2" {...line} />
+      <path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8" {...line} />
+    </>
+  ),
   verifying: (
     <>
       <circle cx="8" cy="8" r="6.2" {...line} strokeDasharray="2.4 2.47" />

@@ -35,9 +35,11 @@ export function StatePill({ state }: { state: RunState }) {
   );
 }
 
-export type Outcome = 'verifying' | 'recovered' | 'not_recovered' | 'no_checkpoint';
+export type Outcome = 'proposed' | 'rejected' | 'verifying' | 'recovered' | 'not_recovered' | 'no_checkpoint';
 
 export const OUTCOMES: Record<Outcome, string> = {
+  proposed: 'Waits for approval',
+  rejected: 'Rejected',
   verifying: 'Verifying',
   recovered: 'Recovered',
   not_recovered: 'Not recovered',

@@ -58,6 +58,10 @@ export function spellOutcome(outcome: string, step: number, outcomeStep: number 
       return 'The loss did not come back under its level from before in the time given.';
     case 'no_checkpoint':
       return 'There was no good checkpoint to go back to.';
+    case 'proposed':
+      return 'Nothing is done before a person approves it; the run waits.';
+    case 'rejected':
+      return 'A person has said no: nothing was done.';
     default:
       return 'The loss is being watched; the verdict stands here when it is known.';
   }

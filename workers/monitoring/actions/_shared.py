@@ -1,30 +1,50 @@
-"""What an action knows when it acts, and what it gives back."""
+"""What an action knows when it acts, the plan that it adds to, and what it gives back."""
 
+import copy
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
-from workers.specs.monitoring import Response
-
-Cause = Literal["data", "gradient", "update", "non_finite"]
-"""Which series went wrong first. Loss: the batch is odd. Gradient: unclear. Update norm: the learning rate."""
+from workers.monitoring.scales import Scale
+from workers.monitoring.telemetry import Decision, Settings
 
 
 @dataclass(slots=True, frozen=True)
 class Situation:
-    """A finding, and how often it was acted on before."""
+    """A finding, and what is known about it. JSON-able."""
 
     step: int
     onset: int
     """First step that was wrong."""
     return_before: int
-    """The checkpoint to go back to was saved before this step."""
-    cause: Cause
+    """A checkpoint to go back to was saved before this step."""
+    kind: str
+    """Of the finding."""
     level: int
     """0 for the first intervention, one more for each that follows before things are calm again."""
-    response: Response
-    lr_scale: float
-    clip_scale: float
-    min_lr_scale: float
+    updated: bool
+    """The weights have changed already in this step."""
+    message: str
+    rise: float | None = None
+    """What the series is over its level, as a factor; None: unknown."""
+    baseline: float | None = None
+    """Level of the series before, in its own unit."""
+    min_lr_scale: float = 0.01
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an intervention will do. Nothing is changed before the controller takes it up."""
+
+    lr: Scale
+    clip: Scale
+    settings: Settings
+    decision: Decision = field(default_factory=Decision)
+    hold: str | None = None
+
+    @classmethod
+    def of(cls, lr: Scale, clip: Scale, settings: Settings) -> "Plan":
+        """Starts from how things are; on copies."""
+        return cls(copy.copy(lr), copy.copy(clip), settings)
 
 
 @dataclass(slots=True)
@@ -32,5 +52,5 @@ class Change:
     """What an action changed, by name."""
 
     action: str
-    before: dict[str, float] = field(default_factory=dict)
-    after: dict[str, float] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)

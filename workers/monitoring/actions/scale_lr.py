@@ -1,22 +1,20 @@
-"""Lower the learning rate, harder each time while the update norm says that it is the cause."""
+"""Lower the learning rate; it climbs back once the run is verified good, but only once in a run."""
 
-from workers.monitoring.actions._shared import Change, Situation
-from workers.monitoring.telemetry import Decision
-
-DATA_LEVELS = 3
-"""With a bad batch as the likely cause, so many interventions pass before the rate is lowered again: a burst of bad
-data must not leave the run with a rate near zero."""
+from workers.monitoring.actions._shared import Change, Plan, Situation
+from workers.specs.monitoring.actions import ScaleLr
 
 
-def act(situation: Situation, decision: Decision) -> Change | None:
-    """`after.lr_scale` is the new scale, never under the spec's least. None when nothing changes."""
-    if situation.cause == "update":
-        factor = situation.response.lr_factor ** (situation.level + 1)
-    elif situation.cause == "data" and 0 < situation.level < DATA_LEVELS:
-        factor = 1.0
-    else:
-        factor = situation.response.lr_factor
-    scale = min(situation.lr_scale, max(situation.lr_scale * factor, situation.min_lr_scale))
-    if scale == situation.lr_scale:
+def act(spec: ScaleLr, situation: Situation, plan: Plan) -> Change | None:
+    """`after.lr_scale` is the new scale, never under the policy's least. None when nothing changes."""
+    before, factor = plan.lr.value, spec.factor
+    if spec.to_level and situation.rise and situation.kind == "update_spike":
+        factor = min(factor, 1 / situation.rise)
+    scale = min(before, max(before * factor, situation.min_lr_scale))
+    if scale == before:
         return None
-    return Change("scale_lr", before={"lr_scale": situation.lr_scale}, after={"lr_scale": scale})
+    # Trouble after a climb says that the rate itself was the cause: from then on it stays where it works.
+    plan.lr.move(scale, 0 if plan.lr.num_climbs else spec.recover_steps)
+    after: dict[str, float] = {"lr_scale": scale}
+    if plan.lr.waiting_steps:
+        after["lr_recover_steps"] = plan.lr.waiting_steps
+    return Change(spec.kind, before={"lr_scale": before}, after=after)

@@ -1,17 +1,17 @@
-"""Tighten gradient clipping, once for each incident, and again while gradients stay the cause."""
+"""Tighten gradient clipping."""
 
-from workers.monitoring.actions._shared import Change, Situation
-from workers.monitoring.telemetry import Decision
+from workers.monitoring.actions._shared import Change, Plan, Situation
+from workers.specs.monitoring.actions import TightenClip
 
 MIN_CLIP_SCALE = 1 / 16
 """Under this every batch would be clipped and the gradient be little more than its direction."""
 
 
-def act(situation: Situation, decision: Decision) -> Change | None:
+def act(spec: TightenClip, situation: Situation, plan: Plan) -> Change | None:
     """`after.clip_scale` is the new scale. None when nothing changes."""
-    if situation.level > 0 and situation.cause in {"data", "update"}:
+    before = plan.clip.value
+    scale = min(before, max(before * spec.factor, MIN_CLIP_SCALE))
+    if scale == before:
         return None
-    scale = min(situation.clip_scale, max(situation.clip_scale * situation.response.clip_factor, MIN_CLIP_SCALE))
-    if scale == situation.clip_scale:
-        return None
-    return Change("tighten_clip", before={"clip_scale": situation.clip_scale}, after={"clip_scale": scale})
+    plan.clip.move(scale, spec.recover_steps)
+    return Change(spec.kind, before={"clip_scale": before}, after={"clip_scale": scale})

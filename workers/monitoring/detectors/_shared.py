@@ -1,12 +1,13 @@
 """What all detectors share: the sighting, their interface, and floats that survive strict JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+MAD_TO_SIGMA = 1.4826
 SERIES = ("loss", "grad_norm", "update_norm")
-"""The watched series, in the order in which a step makes them."""
+"""The series that each step has, in the order in which it makes them."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,8 +31,14 @@ class Sighting:
 class Detector(Protocol):
     """A pure state machine over the steps of a run."""
 
+    kind: str
+
     def observe(self, step: int, values: Mapping[str, float], lr_scale: float = 1.0) -> list[Sighting]:
-        """Judge one step's figures, then learn from them. `lr_scale` is the controller's part of the rate."""
+        """Judge the figures of a moment, then learn from them.
+
+        A step has two moments, before and after its update; each brings its own series. `lr_scale` is the
+        controller's part of the rate; `scheduled_lr`, where it stands in `values`, the spec's.
+        """
         ...
 
     def pending(self) -> list[tuple[int, str]]:
@@ -54,3 +61,18 @@ class Detector(Protocol):
 def encode(value: float) -> float | str:
     """A float for strict JSON: NaN and infinities as the strings that `float` reads."""
     return value if math.isfinite(value) else str(value)
+
+
+def median(values: Sequence[float]) -> float:
+    """The median; of an even number the mean of the middle two."""
+    # Sorting so short a list is several times faster than numpy's median, and this runs at each step.
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def robust_z(value: float, past: Sequence[float], floor: float) -> float:
+    """Distance from the median in robust standard deviations (MAD), which count as `floor` at least."""
+    if math.isinf(value):
+        return math.inf
+    centre = median(past)
+    return (value - centre) / max(MAD_TO_SIGMA * median([abs(x - centre) for x in past]), floor)

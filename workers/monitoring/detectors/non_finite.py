@@ -3,13 +3,17 @@
 import math
 from collections.abc import Mapping
 
-from workers.monitoring.detectors._shared import Sighting
+from workers.monitoring.detectors._shared import SERIES, Sighting
+from workers.specs.monitoring import NonFinite
 
 
 class NonFiniteDetector:
     """Speaks at once, keeps no state."""
 
     kind = "non_finite"
+
+    def __init__(self, spec: NonFinite) -> None:
+        self.spec = spec
 
     def observe(self, step: int, values: Mapping[str, float], lr_scale: float = 1.0) -> list[Sighting]:
         """One sighting for each series that is not a finite number."""
@@ -24,7 +28,7 @@ class NonFiniteDetector:
                 message=f"{series} is {value} at step {step}",
             )
             for series, value in values.items()
-            if not math.isfinite(value)
+            if series in SERIES and not math.isfinite(value)
         ]
 
     def pending(self) -> list[tuple[int, str]]:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.monitoring.detectors._shared import SERIES, Sighting
+from workers.monitoring.detectors._shared import SERIES, Sighting, median, robust_z
 from workers.specs.monitoring import Spike
 
-MAD_TO_SIGMA = 1.4826
 NUM_RECENT = 16
 FLOORS = {"loss": 0.05, "grad_norm": 0.3, "update_norm": 0.1}
 """Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm."""
@@ -33,7 +32,7 @@ class _Past:
 
     def learn(self, step: int, log: float, limit: int) -> None:
         recent = self.logs[-NUM_RECENT:]
-        residual = log - _median(recent) if len(recent) == NUM_RECENT else None
+        residual = log - median(recent) if len(recent) == NUM_RECENT else None
         self.steps = [*self.steps, step][-limit:]
         self.logs = [*self.logs, log][-limit:]
         self.residuals = [*self.residuals, residual][-limit:]
@@ -56,11 +55,19 @@ class SpikeDetector:
 
     def observe(self, step: int, values: Mapping[str, float], lr_scale: float = 1.0) -> list[Sighting]:
         """Judge the figures against their past; those that are in order become past."""
-        found = [self._observe(step, s, values[s], lr_scale, past) for s, past in self._pasts.items() if s in values]
+        unit = values.get("scheduled_lr", 1.0)
+        found = [
+            self._observe(step, s, values[s], lr_scale, past, unit if s == "update_norm" else 1.0)
+            for s, past in self._pasts.items()
+            if s in values and (s != "update_norm" or unit > 0)
+        ]
         return [sighting for sighting in found if sighting]
 
-    def _observe(self, step: int, series: str, value: float, lr_scale: float, past: _Past) -> Sighting | None:
-        log = math.log(max(value, 1e-12)) if math.isfinite(value) else math.inf
+    def _observe(
+        self, step: int, series: str, value: float, lr_scale: float, past: _Past, unit: float
+    ) -> Sighting | None:
+        """Judge `value / unit`: updates go with the scheduled rate, so that its rise or fall is no news."""
+        log = math.log(max(value / unit, 1e-12)) if math.isfinite(value) else math.inf
         z = self._score(series, log, past)
         if z <= self.spec.threshold:
             past.excess.clear()
@@ -72,7 +79,9 @@ class SpikeDetector:
         if len(past.excess) >= max(self.spec.window_steps // 2, 2 * self.spec.patience_steps):
             self._accept_level(past)
             return None
-        return self._sighting(step, series, value, z, past) if len(past.excess) == self.spec.patience_steps else None
+        return (
+            self._sighting(step, series, value, z, past, unit) if len(past.excess) == self.spec.patience_steps else None
+        )
 
     def _to_learn(self, series: str, log: float, lr_scale: float, past: _Past) -> float:
         """Updates as the spec's own rate would make them.
@@ -90,10 +99,10 @@ class SpikeDetector:
         if len(past.logs) < self._min_steps:
             return 0.0
         floor = FLOORS[series]
-        score = _robust_z(log, past.logs, floor)
+        score = robust_z(log, past.logs, floor)
         residuals = [r for r in past.residuals if r is not None]
         if len(residuals) >= NUM_RECENT:
-            score = max(score, _robust_z(log - _median(past.logs[-NUM_RECENT:]), residuals, floor))
+            score = max(score, robust_z(log - median(past.logs[-NUM_RECENT:]), residuals, floor))
         return score
 
     def _accept_level(self, past: _Past) -> None:
@@ -102,9 +111,9 @@ class SpikeDetector:
         for step, log in accepted:
             past.learn(step, log, self.spec.window_steps)
 
-    def _sighting(self, step: int, series: str, value: float, z: float, past: _Past) -> Sighting:
+    def _sighting(self, step: int, series: str, value: float, z: float, past: _Past, unit: float) -> Sighting:
         onset = past.excess[0][0]
-        baseline = math.exp(_median(past.logs[-NUM_RECENT:]))
+        baseline = math.exp(median(past.logs[-NUM_RECENT:])) * unit
         return Sighting(
             detector=self.kind,
             series=series,
@@ -147,17 +156,3 @@ class SpikeDetector:
             past.logs = list(saved.get("logs", []))
             past.residuals = list(saved.get("residuals", []))
             past.excess = [(int(step), float(log)) for step, log in saved.get("excess", [])]
-
-
-def _robust_z(value: float, past: list[float], floor: float) -> float:
-    if math.isinf(value):
-        return math.inf
-    centre = _median(past)
-    mad = _median([abs(x - centre) for x in past])
-    return (value - centre) / max(MAD_TO_SIGMA * mad, floor)
-
-
-def _median(values: list[float]) -> float:
-    # Sorting so short a list is several times faster than numpy's median, and this runs at each step.
-    ordered, middle = sorted(values), len(values) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

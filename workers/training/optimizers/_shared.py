@@ -41,6 +41,11 @@ class OptimizerSet:
         for part in self.parts.values():
             part.zero_grad(set_to_none=True)
 
+    def forget(self) -> None:
+        """Drop the whole state: moments and step counts begin anew."""
+        for part in self.parts.values():
+            part.state.clear()
+
     def telemetry(self) -> dict[str, float]:
         """What the last step saw that is worth a series."""
         return {}

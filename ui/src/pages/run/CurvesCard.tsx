@@ -13,7 +13,7 @@ import { SeriesPanel } from './SeriesPanel';
 import { PointsTable } from './PointsTable';
 import { panelsOf, plannedEnd } from './panels';
 
-const COLORS: Record<Outcome, string> = { recovered: '--helped', not_recovered: '--harmful', no_checkpoint: '--harmless', verifying: '--verifying' };
+const COLORS: Record<Outcome, string> = { recovered: '--helped', not_recovered: '--harmful', no_checkpoint: '--harmless', verifying: '--verifying', proposed: '--verifying', rejected: '--harmless' };
 
 function markersOf(interventions: InterventionRecord[], openId: string | undefined): Marker[] {
   return interventions.map((item) => ({
