@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.specs.monitoring.actions import Action
-from workers.specs.monitoring.policy import Policy, Rule
+from workers.specs.monitoring.policy import Policy
+from workers.specs.monitoring.rules import Rule
 
 
 class Ladders:

@@ -13,7 +13,8 @@ from workers.specs.monitoring.detectors import (
     Spike,
 )
 from workers.specs.monitoring.liveness import StallWatch
-from workers.specs.monitoring.policy import Policy, Rule
+from workers.specs.monitoring.policy import Policy
+from workers.specs.monitoring.rules import Rule
 
 __all__ = [
     "AttentionLogits",

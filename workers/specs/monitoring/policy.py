@@ -1,141 +1,18 @@
-"""The policy: which finding calls for which ladder of actions, within which budgets."""
+"""The policy: rules, and how much of them a run may have."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from workers.specs.base import Spec
-from workers.specs.monitoring.actions import (
-    Action,
-    DiscardUpdate,
-    QkClip,
-    ResetMoments,
-    Rollback,
-    ScaleLr,
-    SkipBatches,
-    TightenClip,
-)
-from workers.specs.monitoring.detectors import FindingKind
-
-OPPOSITES = ({"tighten_clip", "loosen_clip"}, {"pause", "stop"})
-
-
-def _no_contradiction(rung: list[Action]) -> list[Action]:
-    kinds = [action.kind for action in rung]
-    if twice := {kind for kind in kinds if kinds.count(kind) > 1}:
-        raise ValueError(f"{', '.join(sorted(twice))} stands twice on one rung")
-    for pair in OPPOSITES:
-        if pair <= set(kinds):
-            raise ValueError(f"{' and '.join(sorted(pair))} contradict each other on one rung")
-    return rung
-
-
-Rung = Annotated[list[Action], Field(min_length=1), AfterValidator(_no_contradiction)]
-"""Actions that are carried out together."""
-
-
-class Rule(Spec):
-    """What is done about some kinds of findings: a ladder that is climbed while the trouble returns."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
-    """What people call it; interventions name it."""
-    findings: list[FindingKind] = Field(min_length=1)
-    """Findings that it answers. No other rule may answer them."""
-    rungs: list[Rung] = Field(min_length=1, max_length=16)
-    """From the mildest to the hardest. Each is verified; the next follows when the run is not recovered."""
-    then: str | None = None
-    """Rule whose rungs follow the last one. None: the last rung is repeated."""
-    budget: int = Field(6, ge=1)
-    """Interventions of this rule a run may have."""
-    verify_steps: int | None = Field(None, ge=1)
-    """Own verify window; none: the policy's."""
-    cooldown_steps: int = Field(0, ge=0)
-    """Steps after an intervention in which this rule does not act again; findings are still told."""
-    at_end: Literal["pause", "stop", "report"] = "pause"
-    """What happens when its budget is used up. `report`: findings are told and nothing is done."""
-
-
-def default_rules() -> list[Rule]:
-    """What the controller does unless told otherwise; the same as the preset `policies/default`."""
-    return [
-        Rule(
-            name="non-finite",
-            findings=["non_finite"],
-            rungs=[
-                [DiscardUpdate()],
-                [Rollback(), SkipBatches(num_batches=4)],
-                [Rollback(), SkipBatches(num_batches=16), ScaleLr(recover_steps=100)],
-                [Rollback(margin_steps=20), SkipBatches(num_batches=64), ScaleLr(), ResetMoments()],
-            ],
-        ),
-        Rule(
-            name="odd-batch",
-            findings=["odd_batch"],
-            rungs=[
-                [DiscardUpdate(), SkipBatches(num_batches=4)],
-                [DiscardUpdate(), SkipBatches(num_batches=16)],
-                [DiscardUpdate(), SkipBatches(num_batches=64)],
-            ],
-            at_end="report",
-        ),
-        Rule(
-            name="loss-spike",
-            findings=["loss_spike"],
-            rungs=[
-                [Rollback(), SkipBatches(num_batches=4)],
-                [
-                    Rollback(),
-                    SkipBatches(num_batches=16),
-                    ScaleLr(recover_steps=100),
-                    TightenClip(recover_steps=100),
-                ],
-                [Rollback(margin_steps=20), SkipBatches(num_batches=64), ScaleLr()],
-                [Rollback(margin_steps=20), ScaleLr(), ResetMoments()],
-            ],
-        ),
-        Rule(
-            name="gradient-spike",
-            findings=["gradient_spike"],
-            rungs=[
-                [Rollback(), SkipBatches(num_batches=4), TightenClip(recover_steps=100)],
-                [Rollback(), SkipBatches(num_batches=16), ScaleLr(recover_steps=100)],
-                [Rollback(margin_steps=20), ScaleLr(factor=0.25), ResetMoments()],
-            ],
-        ),
-        Rule(
-            name="update-spike",
-            findings=["update_spike"],
-            rungs=[
-                [Rollback(margin_steps=0), ScaleLr(to_level=True, recover_steps=200)],
-                [Rollback(), ScaleLr(to_level=True)],
-                [Rollback(margin_steps=20), ScaleLr(factor=0.25), ResetMoments()],
-            ],
-        ),
-        Rule(
-            name="attention-logits",
-            findings=["attention_logits"],
-            rungs=[
-                [QkClip()],
-                [Rollback(), QkClip()],
-                [Rollback(margin_steps=20), QkClip(), ScaleLr(recover_steps=200)],
-            ],
-        ),
-        Rule(
-            name="divergence",
-            findings=["divergence"],
-            rungs=[
-                [Rollback(), ScaleLr()],
-                [Rollback(margin_steps=20), ScaleLr(factor=0.25)],
-                [Rollback(margin_steps=20), ScaleLr(factor=0.25), ResetMoments()],
-            ],
-        ),
-    ]
+from workers.specs.monitoring.default_rules import DEFAULT_RULES
+from workers.specs.monitoring.rules import Rule
 
 
 class Policy(Spec):
     """Findings, ladders of actions, and how much of it a run may have."""
 
-    rules: list[Rule] = Field(default_factory=default_rules)
+    rules: list[Rule] = DEFAULT_RULES
     """A finding that no rule answers is told, and nothing else."""
     verify_steps: int = Field(40, ge=1)
     """Steps within which the loss must be back under its level before the finding. A finding later than that begins
