@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from workers.curation.quality.teacher_model import PACKAGED, TeacherModel, find_model
+from workers.curation.quality.teacher_model import TeacherModel
+from workers.model.pretrained import PACKAGED, find_model
 from workers.specs.curation.quality import TeacherLabels
 
 pytestmark = pytest.mark.timeout(600)

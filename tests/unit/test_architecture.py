@@ -15,6 +15,7 @@ from workers.specs.evaluation import Task
 from workers.specs.monitoring import Detector
 from workers.specs.release import Format
 from workers.specs.training.clipping import Clipping
+from workers.specs.training.distillation import DistillationTerm
 from workers.specs.training.mtp import Mtp
 from workers.specs.training.optimizers import Optimizer
 from workers.specs.training.schedules import Schedule
@@ -26,6 +27,7 @@ SLOTS: dict[str, Any] = {
     "curation/extractors": HtmlExtractor | PdfExtractor,
     "curation/filters": Filter,
     "training/clipping": Clipping,
+    "training/losses": DistillationTerm,
     "training/optimizers": Optimizer,
     "training/schedules": Schedule,
     "monitoring/detectors": Detector,

@@ -40,6 +40,14 @@ class TokenSource(Protocol):
         ...
 
 
+class SplitSource(TokenSource, Protocol):
+    """Tokens that all stand in one split, at positions that are known."""
+
+    def places(self, start: int, length: int) -> Tokens:
+        """Positions in the split of the tokens at [start, start + length), going round at the end."""
+        ...
+
+
 class SelectedDocuments:
     """The documents of a split in some languages and quality buckets, one after another, as if they were all."""
 
@@ -73,6 +81,10 @@ class SelectedDocuments:
     def counted_window(self, start: int, length: int) -> npt.NDArray[np.bool_]:
         """Are the tokens at [start, start + length) to be learnt? Going round at the end.  (length,)"""
         return self._dataset.counted(self._find(start, length)[0])
+
+    def places(self, start: int, length: int) -> Tokens:
+        """Positions in the split of the tokens at [start, start + length), going round at the end.  (length,)"""
+        return self._find(start, length)[0]
 
     def _find(self, start: int, length: int) -> tuple[Ints, Ints]:
         """Positions in the split, and number among the chosen documents, of the tokens there.  2 x (length,)"""

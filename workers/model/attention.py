@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workers.model.cache import Cache
+from workers.model.trace import Trace
 from workers.specs.training.model import Model
 
 _LOGIT_BLOCK = 128
@@ -105,7 +106,12 @@ class Attention(nn.Module):
         return seen_H
 
     def forward(
-        self, x_BTC: Tensor, table: tuple[Tensor, Tensor], mask_BHTS: Tensor | None, cache: Cache | None = None
+        self,
+        x_BTC: Tensor,
+        table: tuple[Tensor, Tensor],
+        mask_BHTS: Tensor | None,
+        cache: Cache | None = None,
+        trace: Trace | None = None,
     ) -> Tensor:
         """(B, T, C) -> (B, T, C). Without a mask: plain causal; with a cache the mask must cover past and new."""
         num_tokens = x_BTC.shape[1]
@@ -115,6 +121,8 @@ class Attention(nn.Module):
             q_BHTD, k_BGTD = rotate(q_BHTD, *table), rotate(k_BGTD, *table)
         if cache is not None:
             k_BGTD, v_BGTD = cache.extend(self.layer, k_BGTD, v_BGTD)
+        if trace is not None:
+            trace.add_attention(self.layer, q_BHTD, k_BGTD, mask_BHTS)
         if self.max_logits_H is not None and self.training:
             largest_H = max_logits(q_BHTD.detach(), k_BGTD.detach(), mask_BHTS)
             torch.maximum(self.max_logits_H, largest_H, out=self.max_logits_H)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from workers.model.attention import Attention
 from workers.model.cache import Cache
+from workers.model.trace import Trace
 from workers.specs.training.model import Model
 
 
@@ -36,8 +37,13 @@ class Block(nn.Module):
         self.ffn = FeedForward(model)
 
     def forward(
-        self, x_BTC: Tensor, table: tuple[Tensor, Tensor], mask_BHTS: Tensor | None, cache: Cache | None = None
+        self,
+        x_BTC: Tensor,
+        table: tuple[Tensor, Tensor],
+        mask_BHTS: Tensor | None,
+        cache: Cache | None = None,
+        trace: Trace | None = None,
     ) -> Tensor:
         """(B, T, C) -> (B, T, C)"""
-        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC), table, mask_BHTS, cache)
+        x_BTC = x_BTC + self.attention(self.attention_norm(x_BTC), table, mask_BHTS, cache, trace)
         return x_BTC + self.ffn(self.ffn_norm(x_BTC))

@@ -13,6 +13,7 @@ from workers.model.attention import document_mask, rotary_table
 from workers.model.block import Block
 from workers.model.cache import Cache
 from workers.model.mtp import build_heads
+from workers.model.trace import Trace
 from workers.specs.training.model import Model
 
 
@@ -53,12 +54,19 @@ class Transformer(nn.Module):
             return self.packed_head(hidden_BTC)
         return functional.linear(hidden_BTC, self.head_weight_VC).float()
 
-    def hidden(self, tokens_BT: Tensor, documents_BT: Tensor | None = None, cache: Cache | None = None) -> Tensor:
+    def hidden(
+        self,
+        tokens_BT: Tensor,
+        documents_BT: Tensor | None = None,
+        cache: Cache | None = None,
+        trace: Trace | None = None,
+    ) -> Tensor:
         """Hidden states after the last norm.  (B, T) int64 -> (B, T, C)
 
         `documents_BT` numbers the document of each token: tokens see earlier ones of their own document alone. Rotary
         positions run on through the window; since they act only through differences within a document, its
         logits equal those of the document alone. With a `cache` the tokens follow the cached ones (no documents).
+        A `trace` is given what it asks for on the way.
         """
         past = cache.num_tokens if cache else 0
         num_tokens = tokens_BT.shape[1]
@@ -68,8 +76,10 @@ class Transformer(nn.Module):
         if cache is not None:
             mask = cache.mask(num_tokens, tokens_BT.device)
         x_BTC = self.embedding(tokens_BT)
-        for block in self.blocks:
-            x_BTC = block(x_BTC, table, mask, cache)
+        for layer, block in enumerate(self.blocks):
+            x_BTC = block(x_BTC, table, mask, cache, trace)
+            if trace is not None:
+                trace.add_hidden(layer, x_BTC if layer + 1 < len(self.blocks) else self.norm(x_BTC))
         if cache is not None:
             cache.num_tokens += num_tokens
         return self.norm(x_BTC)

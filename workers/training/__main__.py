@@ -6,6 +6,8 @@ Exit code 0: done, the summary is the last line (JSON). 1: training failed or wa
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,14 @@ class BarReporter(MemoryReporter):
         self._bars.console.print(f"intervention: {intervention.action}, {intervention.outcome}", highlight=False)
 
 
+@contextmanager
+def progress_reporter() -> Iterator[BarReporter]:
+    """Bars on stderr while inside."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[shown]}"), console=Console(stderr=True)) as progress:
+        yield BarReporter(progress)
+
+
 def read_spec(path: Path) -> TrainingSpec:
     """The spec in a YAML file. Raises InputError with the path of each wrong field."""
     try:
@@ -97,14 +107,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the newest sound checkpoint in --out")
     options = parser.parse_args(arguments)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[shown]}"), console=Console(stderr=True)) as progress:
+    with progress_reporter() as reporter:
         try:
             summary = train(
                 read_spec(options.spec),
                 dataset=read_folders(options.dataset),
                 out=options.out,
-                reporter=BarReporter(progress),
+                reporter=reporter,
                 resume=options.out if options.resume else None,
             )
         except InputError as error:

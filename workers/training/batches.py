@@ -8,7 +8,7 @@ Shapes: N windows, T tokens of a sequence.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workers.data.mixture import TokenSource
+from workers.data.mixture import SplitSource, TokenSource
 from workers.training.errors import InputError
 from workers.training.state import Place, TrainerState
 
@@ -35,6 +35,8 @@ class Sequences:
     documents: Tensor
     sources: Tensor | None = None
     """The source of each sequence, where there are several.  (N,) int64"""
+    positions: Tensor | None = None
+    """Where each input token stands in the training split of its dataset.  (N, T) int64"""
 
 
 def read_text(source: TokenSource, start: int, length: int) -> tuple[Ints, Ints, Ints]:
@@ -67,7 +69,7 @@ class BatchOrder:
     labels: tuple[str, ...] = ()
     """Names of the sources: there are no several."""
 
-    def __init__(self, dataset: TokenSource, sequence_tokens: int, batch_sequences: int, seed: int) -> None:
+    def __init__(self, dataset: SplitSource, sequence_tokens: int, batch_sequences: int, seed: int) -> None:
         """`batch_sequences` is the size of a whole step: over all accumulated passes and all processes.
 
         Raises InputError when the dataset is too small for one batch.
@@ -97,7 +99,10 @@ class BatchOrder:
         """The part of the batch at `place` that belongs to process `rank` of `num_ranks`."""
         size = self.batch_sequences // num_ranks
         windows = self.windows(place.number)[rank * size : (rank + 1) * size]
-        return read_windows(self.dataset, windows, self.sequence_tokens)
+        sequences = read_windows(self.dataset, windows, self.sequence_tokens)
+        starts = windows * self.sequence_tokens
+        positions = np.stack([self.dataset.places(int(start), self.sequence_tokens) for start in starts])
+        return replace(sequences, positions=torch.from_numpy(positions))
 
     def epochs(self, state: TrainerState) -> float:
         """How often the dataset was gone through."""

@@ -2,6 +2,7 @@
 
     step-00000200-branch-002/
         model.safetensors, model.json   the model (workers.model.checkpoint)
+        losses.safetensors              weights of losses that learn (workers.training.losses), where there are some
         optimizer.safetensors           the optimizer's state, by part, parameter and key
         random.safetensors              the generators' states
         trainer.json                    position, counts, controller, drills, identity of the run
@@ -46,7 +47,9 @@ class Checkpoint:
         return int(self.trainer["state"]["step"])
 
     def tensors(self, name: str) -> dict[str, Tensor]:
-        """Tensors of `model`, `optimizer` or `random`, on the CPU. Raises CheckpointError when unreadable."""
+        """Tensors of `model`, `losses`, `optimizer` or `random`, on the CPU. Raises CheckpointError when unreadable."""
+        if name == "losses" and not (self.folder / "losses.safetensors").is_file():
+            return {}
         try:
             return safetensors.torch.load_file(self.folder / f"{name}.safetensors")
         except (SafetensorError, OSError) as error:
@@ -69,13 +72,21 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 
 
 def write_checkpoint(
-    folder: Path, model: Transformer, optimizer: Mapping[str, Tensor], random: Mapping[str, Tensor], trainer: object
+    folder: Path,
+    model: Transformer,
+    losses: Mapping[str, Tensor],
+    optimizer: Mapping[str, Tensor],
+    random: Mapping[str, Tensor],
+    trainer: object,
 ) -> None:
     """Write beside, fsync, rename. Raises CheckpointError, with nothing left behind, when it cannot be written."""
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         save_model(partial, model, model.spec, model.vocab_size)
+        if losses:
+            own = {name: tensor.detach().cpu().contiguous() for name, tensor in losses.items()}
+            write_file(partial / "losses.safetensors", safetensors.torch.save(own))
         write_file(partial / "optimizer.safetensors", safetensors.torch.save(dict(optimizer)))
         write_file(partial / "random.safetensors", safetensors.torch.save(dict(random)))
         write_file(partial / "trainer.json", json.dumps(trainer, indent=1).encode())

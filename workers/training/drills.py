@@ -1,6 +1,7 @@
 """Planted faults, so that the controller can be seen at work. See `workers.specs.training.drills`."""
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ class Drills:
         shape = batch.tokens.shape
         tokens, targets = (torch.randint(self.vocab_size, shape, generator=generator) for _ in range(2))
         targets[batch.targets == IGNORED] = IGNORED
-        return Sequences(tokens, targets, batch.documents, batch.sources)
+        return replace(batch, tokens=tokens, targets=targets)
 
     def spoil(self, step: int, grads: list[Tensor]) -> None:
         """Put a NaN into the gradient at its step, once."""

@@ -31,6 +31,7 @@ from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
 from workers.training.stage_order import StageOrder
 from workers.training.state import TrainerState, differences, identity
+from workers.training.teacher import Teacher, build_teacher, distillation_identity
 from workers.training.telemetry import LayerMeter
 from workers.training.token_counts import TokenCounts
 
@@ -45,6 +46,8 @@ class Engine:
     model: Transformer
     """The bare model: what is saved."""
     objective: Objective
+    teacher: Teacher | None
+    """What some losses compare the model with."""
     module: nn.Module
     """The same under its losses, compiled and wrapped for several processes: what is called."""
     optimizers: OptimizerSet
@@ -84,7 +87,8 @@ class Engine:
         folder = self.store.path(state.step, state.branch)
         if self.store.holds(folder, trainer):
             return
-        write_checkpoint(folder, self.model, self.optimizers.state_tensors(), generator_states(), trainer)
+        losses = self.objective.losses.state_dict()
+        write_checkpoint(folder, self.model, losses, self.optimizers.state_tensors(), generator_states(), trainer)
         self.reporter.event("checkpoint", f"saved {folder.name}", step=state.step, branch=state.branch)
         self.publisher.add(folder, state.step)
         self.store.prune(self.publisher.in_use())
@@ -101,6 +105,7 @@ class Engine:
             )
         try:
             self.model.load_state_dict(checkpoint.tensors("model"))
+            self.objective.losses.load_state_dict(checkpoint.tensors("losses"))
             self.optimizers.load_state_tensors(checkpoint.tensors("optimizer"))
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(f"checkpoint {checkpoint.folder} does not fit this model: {error}") from error
@@ -140,7 +145,8 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         )
     seed_generators(spec.seed)
     model = Transformer(spec.model, data.vocab_size).to(device)
-    objective = Objective(model, build_losses(spec)).to(device)
+    teacher = build_teacher(spec, dataset, data.vocab_size, device)
+    objective = Objective(model, build_losses(spec, teacher.shape if teacher else None)).to(device)
     module = accelerator.prepare(torch.compile(objective, dynamic=False) if spec.compile else objective)
     watch = build_controller(spec.monitoring)
     return Engine(
@@ -149,9 +155,10 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         dtype=dtype,
         model=model,
         objective=objective,
+        teacher=teacher,
         module=module,
         plan=spec.plan,
-        optimizers=build_optimizer(spec.optimizer, model),
+        optimizers=build_optimizer(spec.optimizer, model, objective.losses),
         clipper=build_clipper(spec.clipping),
         order=data.order,
         heldout=HeldOutText(data.heldout, spec),
@@ -163,7 +170,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         store=CheckpointStore(out / "checkpoints", spec.checkpointing.keep),
         publisher=publisher,
         reporter=reporter,
-        identity=identity(spec, dataset, dtype),
+        identity=identity(spec, dataset, dtype, distillation_identity(spec)),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.data.mixture import SelectedDocuments, TokenSource, check_tokenizers
+from workers.data.mixture import SelectedDocuments, SplitSource, TokenSource, check_tokenizers
 from workers.data.shards import TokenDataset
 from workers.specs.training import TrainingSpec
 from workers.specs.training.mixture import MixtureSource
@@ -21,7 +21,7 @@ class Source:
     """A source of the mixture, opened."""
 
     spec: MixtureSource
-    train: TokenSource
+    train: SplitSource
     heldout: TokenSource | None
     """None: it holds nothing out."""
 
@@ -42,6 +42,12 @@ def open_sources(spec: TrainingSpec, dataset: Folders) -> dict[Selection, Source
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"the mixture cannot be used: {error}") from error
+
+
+def folders_of_sources(spec: TrainingSpec, dataset: Folders) -> list[Path]:
+    """The folder that each source of the run reads, in the order of `sources_of`. Raises InputError."""
+    folders = _by_digest(spec, dataset)
+    return [folders[source.dataset] for source in sources_of(spec)]
 
 
 def _by_digest(spec: TrainingSpec, dataset: Folders) -> dict[str | None, Path]:

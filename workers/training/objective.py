@@ -14,8 +14,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from workers.model.trace import Trace
 from workers.model.transformer import Transformer
-from workers.training.losses._shared import Loss
+from workers.training.lesson import Lesson
+from workers.training.losses._shared import Loss, TeacherLoss
 
 
 class Objective(nn.Module):
@@ -25,6 +27,9 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
         self.losses = nn.ModuleList(losses)
+        teacher_losses = [loss for loss in self.losses if isinstance(loss, TeacherLoss)]
+        self._hidden_layers = frozenset[int]().union(*(loss.hidden_layers for loss in teacher_losses))
+        self._attention_layers = frozenset[int]().union(*(loss.attention_layers for loss in teacher_losses))
 
     def count_places(self, targets_BT: Tensor, documents_BT: Tensor) -> Tensor:
         """Places that each term is a mean over.  -> (K,) fp64"""
@@ -37,14 +42,21 @@ class Objective(nn.Module):
             loss.set_progress(share)
 
     def forward(
-        self, tokens_BT: Tensor, targets_BT: Tensor, documents_BT: Tensor, shares_K: Tensor
+        self,
+        tokens_BT: Tensor,
+        targets_BT: Tensor,
+        documents_BT: Tensor,
+        shares_K: Tensor,
+        lesson: Lesson | None = None,
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """The sum to differentiate; each term by its name; the first loss summed over each sequence.
 
         `shares_K`: what part of the step's places of each loss these sequences hold. Terms and sums are detached, terms
-        multiplied by their share.  -> (), {name: ()}, (B,), fp32
+        multiplied by their share. `lesson`: what the teacher says of them, where a loss compares with one.
+        -> (), {name: ()}, (B,), fp32
         """
-        hidden_BTC = self.model.hidden(tokens_BT, documents_BT)
+        trace = Trace(self._hidden_layers, self._attention_layers)
+        hidden_BTC = self.model.hidden(tokens_BT, documents_BT, trace=trace)
         total = torch.zeros((), device=hidden_BTC.device)
         terms: dict[str, Tensor] = {}
         sums_B = torch.zeros(len(tokens_BT), device=hidden_BTC.device)
@@ -52,10 +64,19 @@ class Objective(nn.Module):
         for loss in self.losses:
             shares_M = shares_K[begin : begin + len(loss.names)]
             begin += len(loss.names)
-            value = loss(self.model, hidden_BTC, tokens_BT, targets_BT, documents_BT)
+            if isinstance(loss, TeacherLoss):
+                value = loss.compare(self.model, hidden_BTC, targets_BT, trace, _given(lesson))
+            else:
+                value = loss(self.model, hidden_BTC, tokens_BT, targets_BT, documents_BT)
             if isinstance(value, tuple):
                 value, sums_B = value[0], value[1].detach()
             parts_M = shares_M * value.reshape(-1)
             total = total + loss.weight * parts_M.sum()
             terms |= dict(zip(loss.names, parts_M.detach(), strict=True))
         return total, terms, sums_B
+
+
+def _given(lesson: Lesson | None) -> Lesson:
+    if lesson is None:
+        raise ValueError("a loss compares with a teacher, and no lesson of one was given")
+    return lesson

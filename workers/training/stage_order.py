@@ -91,8 +91,11 @@ class StageOrder:
             self.streams[int(n)].sequence(int(position), reading.sequence_tokens)
             for n, position in zip(sources, positions, strict=True)
         ]
-        joined = [torch.cat([getattr(row, name) for row in rows]) for name in ("tokens", "targets", "documents")]
-        return Sequences(*joined, sources=torch.from_numpy(sources.copy()))
+        joined = {
+            name: torch.cat([getattr(row, name) for row in rows])
+            for name in ("tokens", "targets", "documents", "positions")
+        }
+        return Sequences(**joined, sources=torch.from_numpy(sources.copy()))
 
     def epochs(self, state: TrainerState) -> float:
         """How often, on the mean, the stages' data were gone through."""

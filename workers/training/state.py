@@ -112,7 +112,9 @@ class TrainerState:
         return cls(**values, skipped=spans)
 
 
-def identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str) -> dict[str, Any]:
+def identity(
+    spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str, teacher: Mapping[str, Any]
+) -> dict[str, Any]:
     """What must be equal for a checkpoint to be continued: all that decides the numbers, by its path in the spec."""
     fields = spec.model_dump(
         mode="json", include={"model", "optimizer", "schedule", "clipping", "batch", "num_steps", "seed"}
@@ -126,6 +128,7 @@ def identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path], dtype: str)
     return flat | {
         "resources.num_processes": spec.resources.num_processes,
         "dtype": dtype,
+        **teacher,
         **_data_identity(spec, dataset),
     }
 

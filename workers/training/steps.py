@@ -95,18 +95,19 @@ def compute_loss(
         t[rows].to(device, non_blocking=True) for t in (part.tokens, part.targets, part.documents)
     )
     with autocast(engine.dtype, device):
-        total, terms, sums_B = engine.module(tokens_BT, targets_BT, documents_BT, shares_K)
+        lesson = engine.teacher.look(part, rows) if engine.teacher else None
+        total, terms, sums_B = engine.module(tokens_BT, targets_BT, documents_BT, shares_K, lesson)
     return total, terms, sums_B
 
 
 def gradients(engine: Engine) -> list[Tensor]:
     """The gradients of all parameters that have one."""
-    return [p.grad for p in engine.model.parameters() if p.grad is not None]
+    return [p.grad for p in engine.objective.parameters() if p.grad is not None]
 
 
 def measure_gradients(engine: Engine) -> Tensor:
     """Norm of each parameter's gradient, 0 where it has none; NaN when an entry is not finite.  -> (P,) fp64"""
-    parameters = list(engine.model.parameters())
+    parameters = list(engine.objective.parameters())
     norms_P = torch.zeros(len(parameters), dtype=torch.float64, device=engine.accelerator.device)
     there = [number for number, p in enumerate(parameters) if p.grad is not None]
     norms_P[there] = measure_norms([p.grad for p in parameters if p.grad is not None])
@@ -120,7 +121,7 @@ def apply_update(engine: Engine, norm: float, lr: float) -> tuple[Clipped, Tenso
     """
     finite = math.isfinite(norm)
     clipped = engine.clipper.clip(gradients(engine), norm, engine.watch.clip_scale) if finite else Clipped(norm, 0.0)
-    weights = [p.detach() for p in engine.model.parameters()]
+    weights = [p.detach() for p in engine.objective.parameters()]
     before = [w.clone() for w in weights]
     engine.optimizers.set_lr(lr)
     engine.optimizers.step()

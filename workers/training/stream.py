@@ -7,10 +7,12 @@ position is all that a stage leaves to the next: what it has not read is what co
 Shapes: T tokens of a sequence.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from workers.data.mixture import TokenSource
+from workers.data.mixture import SplitSource
 from workers.training.batches import Ints, Sequences, read_text
 from workers.training.errors import InputError
 
@@ -18,7 +20,7 @@ from workers.training.errors import InputError
 class Stream:
     """The stream of a source. Units are the tokens of the shortest sequence: all positions are multiples of it."""
 
-    def __init__(self, source: TokenSource, label: str, unit_tokens: int, block_tokens: int, seed: list[int]) -> None:
+    def __init__(self, source: SplitSource, label: str, unit_tokens: int, block_tokens: int, seed: list[int]) -> None:
         """Raises InputError when the source is shorter than a block."""
         self.source, self.unit_tokens, self._seed = source, unit_tokens, seed
         self._block_units = block_tokens // unit_tokens
@@ -57,8 +59,11 @@ class Stream:
         self._epoch, self._starts, self._ends = epoch, starts[order], np.cumsum(sizes[order])
 
     def sequence(self, position: int, length: int) -> Sequences:
-        """The sequence at a position.  3 x (1, T)"""
-        return join([read_text(self.source, start, many) for start, many in self.pieces(position, length)])
+        """The sequence at a position.  4 x (1, T)"""
+        pieces = self.pieces(position, length)
+        places = np.concatenate([self.source.places(start, many) for start, many in pieces])[None]
+        sequence = join([read_text(self.source, start, many) for start, many in pieces])
+        return replace(sequence, positions=torch.from_numpy(places))
 
     def mark(self, seen: np.ndarray, position: int, length: int) -> None:
         """Set the units of [position, position + length) in `seen`, which has one flag for each unit of the source."""

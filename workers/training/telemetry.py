@@ -118,8 +118,8 @@ class LayerMeter:
         return [f"blocks.{layer}" for layer in range(self._num_layers)]
 
     def _by_group(self, norms_P: Tensor) -> Parts:
-        """Norm of each part of the model from the norms of its parameters."""
-        squares = norms_P.square().tolist()
+        """Norm of each part of the model from the norms of its parameters; what losses learn comes after them."""
+        squares = norms_P[: len(self._groups)].square().tolist()
         sums: dict[str, float] = defaultdict(float)
         for name, square in zip(self._groups, squares, strict=True):
             sums[name] += square

@@ -16,6 +16,7 @@ from workers.training.processes import train_in_processes
 from workers.training.publisher import Publisher
 from workers.training.sources import Folders
 from workers.training.summary import summarize
+from workers.training.teacher_pass import write_missing_logits
 
 
 def train(
@@ -39,6 +40,7 @@ def train(
     Raises InputError for what does not fit together, CheckpointError for what cannot be read or written,
     TrainingStopped when a person or the controller ended it early, FencedError when a newer attempt exists.
     """
+    write_missing_logits(spec, dataset, reporter)
     if spec.resources.num_processes > 1:
         return train_in_processes(
             spec,

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from workers.curation.folder import StoppedError
 from workers.curation.quality.labels import LabelsError
 from workers.curation.quality.teacher import JUDGEMENTS, judge_documents, pick_documents, to_scores
-from workers.curation.quality.teacher_model import PACKAGED, TeacherModel, find_model
+from workers.curation.quality.teacher_model import TeacherModel
+from workers.model.pretrained import PACKAGED, find_model
 from workers.reporter import MemoryReporter
 from workers.specs.curation.quality import TeacherLabels
 from workers.specs.events import Command

@@ -41,7 +41,8 @@ def gather_labels(spec: QualityTrainingSpec, work: Path, reporter: Reporter) -> 
 
 def _ask_teacher(spec: QualityTrainingSpec, teacher: TeacherLabels, work: Path, reporter: Reporter) -> list[Label]:
     from workers.curation.quality.teacher import describe_model, judge_documents
-    from workers.curation.quality.teacher_model import TeacherModel, find_model  # here: torch takes seconds to import
+    from workers.curation.quality.teacher_model import TeacherModel  # here: torch takes seconds to import
+    from workers.model.pretrained import find_model
 
     identity = describe_model(find_model(teacher.model))
     return judge_documents(

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from workers.specs.base import Digest, Name, Resources, Spec
 from workers.specs.monitoring import Monitoring
 from workers.specs.training.clipping import Clipping, GlobalNorm
+from workers.specs.training.distillation import Distillation
 from workers.specs.training.drills import Drill
 from workers.specs.training.mixture import MixtureSource
 from workers.specs.training.model import Model
@@ -50,6 +51,8 @@ class TrainingSpec(Spec):
     schedule: Schedule = Wsd()
     clipping: Clipping = GlobalNorm()
     batch: BatchSize = BatchSize()
+    distillation: Distillation | None = None
+    """A teacher to learn from beside the text; none: the text alone."""
     num_steps: int = Field(600, ge=1)
     """With `stages` it is the sum of theirs."""
     seed: int = Field(0, ge=0)
@@ -92,6 +95,15 @@ class TrainingSpec(Spec):
     def _one_kind_of_data(self) -> Self:
         if self.dataset and self.mixture and all(source.dataset for source in self.mixture):
             raise ValueError("give `dataset` or `mixture`, not both: a mixture names its own dataset versions")
+        return self
+
+    @model_validator(mode="after")
+    def _distilled_layers_exist(self) -> Self:
+        layers = self.distillation.student_layers() if self.distillation else set()
+        if beyond := sorted(layer for layer in layers if layer >= self.model.num_layers):
+            raise ValueError(
+                f"distillation names layer {beyond[0]} of a student whose layers are 0 to {self.model.num_layers - 1}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,8 +5,10 @@ Shapes: B sequences, T tokens, C model width.
 
 from torch import Tensor, nn
 
+from workers.model.trace import Trace
 from workers.model.transformer import Transformer
 from workers.training.batches import IGNORED
+from workers.training.lesson import Lesson
 
 
 class Loss(nn.Module):
@@ -36,3 +38,24 @@ class Loss(nn.Module):
     def count_places(self, targets_BT: Tensor, documents_BT: Tensor) -> Tensor:
         """How many places the mean is over: the targets that count. Override it where it is others.  -> () or (M,)"""
         return (targets_BT != IGNORED).sum()
+
+
+class TeacherLoss(Loss):
+    """A loss that compares the student with a teacher, at the places whose targets count."""
+
+    hidden_layers: frozenset[int] = frozenset()
+    """Layers of the student whose outputs it looks at."""
+    attention_layers: frozenset[int] = frozenset()
+    """Layers of the student whose attention maps it looks at."""
+
+    def compare(
+        self, model: Transformer, hidden_BTC: Tensor, targets_BT: Tensor, trace: Trace, lesson: Lesson
+    ) -> Tensor:
+        """The mean over all places, without the weight; 0 where there is none.  -> () fp32"""
+        raise NotImplementedError
+
+
+def mean_weights(targets_BT: Tensor) -> Tensor:
+    """What each place counts in a mean over the targets that count.  (B, T) -> (B, T) fp32"""
+    counted_BT = targets_BT != IGNORED
+    return counted_BT.float() / counted_BT.sum().clamp(min=1)

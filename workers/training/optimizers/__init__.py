@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from workers.specs.training.optimizers import Optimizer
@@ -17,6 +18,21 @@ _BUILDERS: dict[str, Callable[[Any, nn.Module], OptimizerSet]] = {
 }
 
 
-def build_optimizer(spec: Optimizer, model: nn.Module) -> OptimizerSet:
-    """The optimizer that `spec` describes, over the parameters of `model`."""
-    return _BUILDERS[spec.kind](spec, model)
+def build_optimizer(spec: Optimizer, model: nn.Module, losses: nn.Module | None = None) -> OptimizerSet:
+    """The optimizer that `spec` describes, over the parameters of `model`.
+
+    What losses learn themselves (projections to a teacher) goes to AdamW without decay, at the same rate.
+    """
+    optimizers = _BUILDERS[spec.kind](spec, model)
+    weights = dict(losses.named_parameters(prefix="losses")) if losses else {}
+    if weights:
+        adamw = torch.optim.AdamW(
+            list(weights.values()),
+            lr=spec.lr,
+            betas=(spec.beta1, spec.beta2),
+            eps=spec.eps,
+            weight_decay=0.0,
+            fused=True,
+        )
+        optimizers.add_part("losses", adamw, weights)
+    return optimizers

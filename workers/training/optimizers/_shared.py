@@ -25,6 +25,11 @@ class OptimizerSet:
         self.parts = dict(parts)
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
 
+    def add_part(self, label: str, part: torch.optim.Optimizer, parameters: Named) -> None:
+        """Step another optimizer too, over parameters that are not the model's."""
+        self.parts[label] = part
+        self._names |= {id(parameter): name for name, parameter in parameters.items()}
+
     def set_lr(self, lr: float) -> None:
         """Learning rate of every group."""
         for part in self.parts.values():
