@@ -162,7 +162,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         clipper=build_clipper(spec.clipping),
         order=data.order,
         heldout=HeldOutText(data.heldout, spec),
-        drills=Drills(spec.drills, data.vocab_size, spec.seed),
+        drills=Drills(spec.drills, data.vocab_size, spec.seed, data.order),
         meter=LayerMeter(model, spec.telemetry, accelerator, dtype, LayerFiles(out / "telemetry")),
         watch=watch or NoWatch(),
         token_counts=TokenCounts(data.order, spec.plan, data.vocab_size) if watch else None,

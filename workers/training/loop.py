@@ -64,6 +64,7 @@ class Loop:
         self.levers.apply()
         began, step = time.perf_counter(), state.step
         place = self._take_batch()
+        engine.drills.disturb(step, engine.model, engine.optimizers)
         losses = compute_gradient(engine, place)
         loss = losses["loss"]
         engine.drills.spoil(step, gradients(engine))
