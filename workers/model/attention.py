@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workers.kernels.document_attention import document_attention, fits_kernel
 from workers.model.cache import Cache
 from workers.model.trace import Trace
 from workers.specs.training.model import Model
@@ -38,6 +39,21 @@ def document_mask(documents_BT: Tensor) -> Tensor:
     causal_TT = torch.ones(length, length, dtype=torch.bool, device=documents_BT.device).tril()
     same_BTT = documents_BT[:, :, None] == documents_BT[:, None, :]
     return (same_BTT & causal_TT)[:, None]
+
+
+class Documents:
+    """The document of each token, and the mask that follows, which is made when it is asked for.
+
+    It holds T x T entries a sequence: where attention goes document by document, nobody asks.
+    """
+
+    def __init__(self, numbers_BT: Tensor) -> None:
+        self.numbers_BT = numbers_BT
+
+    @property
+    def mask_BHTT(self) -> Tensor:
+        """(B, 1, T, T) bool"""
+        return document_mask(self.numbers_BT)
 
 
 @torch.no_grad()
@@ -109,7 +125,7 @@ class Attention(nn.Module):
         self,
         x_BTC: Tensor,
         table: tuple[Tensor, Tensor],
-        mask_BHTS: Tensor | None,
+        mask_BHTS: Tensor | Documents | None,
         cache: Cache | None = None,
         trace: Trace | None = None,
     ) -> Tensor:
@@ -121,6 +137,12 @@ class Attention(nn.Module):
             q_BHTD, k_BGTD = rotate(q_BHTD, *table), rotate(k_BGTD, *table)
         if cache is not None:
             k_BGTD, v_BGTD = cache.extend(self.layer, k_BGTD, v_BGTD)
+        documents = None
+        if isinstance(mask_BHTS, Documents):
+            by_document = fits_kernel(q_BHTD)
+            documents = mask_BHTS.numbers_BT if by_document else None
+            looked_at = trace is not None or (self.max_logits_H is not None and self.training)
+            mask_BHTS = mask_BHTS.mask_BHTT if looked_at or not by_document else None
         if trace is not None:
             trace.add_attention(self.layer, q_BHTD, k_BGTD, mask_BHTS)
         if self.max_logits_H is not None and self.training:
@@ -128,6 +150,9 @@ class Attention(nn.Module):
             torch.maximum(self.max_logits_H, largest_H, out=self.max_logits_H)
         if cache is not None and (mask_BHTS is not None or num_tokens == 1):
             mixed_BHTD = attend_by_group(q_BHTD, k_BGTD, v_BGTD, mask_BHTS)
+            return self.out(mixed_BHTD.transpose(1, 2).flatten(2))
+        if documents is not None:
+            mixed_BHTD = document_attention(q_BHTD, k_BGTD, v_BGTD, documents)
             return self.out(mixed_BHTD.transpose(1, 2).flatten(2))
         group = self.num_heads // self.num_kv_heads
         k_BHSD, v_BHSD = k_BGTD.repeat_interleave(group, dim=1), v_BGTD.repeat_interleave(group, dim=1)

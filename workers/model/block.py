@@ -6,7 +6,7 @@ Shapes: B batch, T tokens, C model width, F feed-forward width.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.model.attention import Attention
+from workers.model.attention import Attention, Documents
 from workers.model.cache import Cache
 from workers.model.trace import Trace
 from workers.specs.training.model import Model
@@ -40,7 +40,7 @@ class Block(nn.Module):
         self,
         x_BTC: Tensor,
         table: tuple[Tensor, Tensor],
-        mask_BHTS: Tensor | None,
+        mask_BHTS: Tensor | Documents | None,
         cache: Cache | None = None,
         trace: Trace | None = None,
     ) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from workers.model.attention import document_mask, rotary_table
+from workers.model.attention import Documents, rotary_table
 from workers.model.block import Block
 from workers.model.cache import Cache
 from workers.model.mtp import build_heads
@@ -72,7 +72,7 @@ class Transformer(nn.Module):
         num_tokens = tokens_BT.shape[1]
         positions_T = torch.arange(past, past + num_tokens, device=tokens_BT.device)
         table = rotary_table(positions_T, self.spec.d_model // self.spec.num_heads, self.spec.rope_theta)
-        mask = None if documents_BT is None else document_mask(documents_BT)
+        mask = None if documents_BT is None else Documents(documents_BT)
         if cache is not None:
             mask = cache.mask(num_tokens, tokens_BT.device)
         x_BTC = self.embedding(tokens_BT)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from workers.model.attention import document_mask, rotary_table
+from workers.model.attention import Documents, rotary_table
 from workers.model.block import Block
 from workers.model.cache import Cache
 from workers.specs.training.model import Model
@@ -70,5 +70,5 @@ class Heads(nn.Module):
         if cache is not None:
             mask = cache.mask(num_tokens, x_BTC.device)
         else:
-            mask = None if documents_BT is None else document_mask(documents_BT)
+            mask = None if documents_BT is None else Documents(documents_BT)
         return block(x_BTC, table, mask, cache)

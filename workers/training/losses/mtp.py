@@ -7,8 +7,8 @@ Shapes: B sequences, T tokens, C model width, V vocabulary, K heads, n places of
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from workers.kernels.linear_cross_entropy import linear_cross_entropy
 from workers.model.transformer import Transformer
 from workers.specs.training.mtp import MtpWeight
 from workers.training.batches import IGNORED
@@ -50,8 +50,8 @@ class MtpLoss(Loss):
         means = []
         for number, state_BnC in enumerate(states):
             targets_Bn = self._targets(number, targets_BT, documents_BT)
-            total = functional.cross_entropy(
-                model.logits(state_BnC).flatten(0, 1), targets_Bn.flatten(), ignore_index=IGNORED, reduction="sum"
+            total, _ = linear_cross_entropy(
+                state_BnC.flatten(0, 1), model.head_weight_VC, targets_Bn.flatten(), IGNORED
             )
             means.append(total / (targets_Bn != IGNORED).sum().clamp(min=1))
         return torch.stack(means)
