@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 CHUNK_LOGITS = 1 << 24
-"""Logits held at once: 64 MB. Smaller chunks stay in the cache, but each reads and writes the gradient of the weight."""
+"""Logits held at once: 64 MB. Smaller chunks stay in the cache, but each reads and writes the weight gradient."""
 MIN_CHUNK_PLACES = 128
 
 

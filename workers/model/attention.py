@@ -49,11 +49,14 @@ class Documents:
 
     def __init__(self, numbers_BT: Tensor) -> None:
         self.numbers_BT = numbers_BT
+        self._mask_BHTT: Tensor | None = None
 
     @property
     def mask_BHTT(self) -> Tensor:
-        """(B, 1, T, T) bool"""
-        return document_mask(self.numbers_BT)
+        """(B, 1, T, T) bool, the same for all layers."""
+        if self._mask_BHTT is None:
+            self._mask_BHTT = document_mask(self.numbers_BT)
+        return self._mask_BHTT
 
 
 @torch.no_grad()
