@@ -1,6 +1,6 @@
 """Texts for the dedup benchmarks: passages of the web pages of fetched corpora."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workers.curation.document import Document, RawRecord
@@ -17,7 +17,7 @@ def passages(home: Path, num_words: int, step: int = 1) -> Iterator[tuple[str, s
 
     Of every `step`-th page only.
     """
-    for language, page in _pages(home, step):
+    for language, page in pages(home, step):
         lines: list[str] = []
         count = 0
         for line in page.split("\n"):
@@ -30,11 +30,12 @@ def passages(home: Path, num_words: int, step: int = 1) -> Iterator[tuple[str, s
             yield language, "\n".join(lines).strip()
 
 
-def _pages(home: Path, step: int) -> Iterator[tuple[str, str]]:
+def pages(home: Path, step: int = 1, corpora: Sequence[str] = CORPORA) -> Iterator[tuple[str, str]]:
+    """(language, text) of every `step`-th page of these corpora."""
     extractor = build_extractor(CurationSpec.model_validate({"html_extractor": {"kind": "resiliparse"}}))
-    files = [path for corpus in CORPORA for path in sorted((home / "corpora" / corpus / "warc").glob("*.warc.gz"))]
+    files = [path for corpus in corpora for path in sorted((home / "corpora" / corpus / "warc").glob("*.warc.gz"))]
     if not files:
-        raise SystemExit(f"no corpora in {home}: run `headrace corpus fetch {CORPORA[0]}` first, or pass --home")
+        raise SystemExit(f"no corpora in {home}: run `headrace corpus fetch {corpora[0]}` first, or pass --home")
     for path in files:
         language = path.name.removesuffix(".warc.gz").rpartition(".")[2]
         for number, record in enumerate(read_file(path, path.parent, Limits())):

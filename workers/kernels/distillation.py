@@ -86,13 +86,14 @@ class _ChunkedKl(torch.autograd.Function):
         head_grad_VC = torch.zeros_like(head_VC) if wanted else None
         for start in range(0, len(student_NC), chunk_tokens):
             rows = slice(start, start + chunk_tokens)
-            u_nV = functional.linear(student_NC[rows], head_VC).float() / temperature
+            u_nV = functional.linear(student_NC[rows], head_VC).float().div_(temperature)
             kl_n, grad_nV = compare(u_nV, rows, temperature, *teacher)
             total = total + temperature**2 * (weights_N[rows] * kl_n).sum()
             if student_grad_NC is not None and head_grad_VC is not None:
-                grad_nV = (grad_nV * (temperature * weights_N[rows, None])).to(student_NC.dtype)
-                student_grad_NC[rows] = grad_nV @ head_VC.to(grad_nV.dtype)
-                head_grad_VC += grad_nV.mT @ student_NC[rows]
+                # The weights on the narrow side: a pass over the logits costs more than the product itself.
+                scale_n1, grad_nV = temperature * weights_N[rows, None], grad_nV.to(student_NC.dtype)
+                student_grad_NC[rows] = (grad_nV @ head_VC.to(grad_nV.dtype)).mul_(scale_n1).to(student_NC.dtype)
+                head_grad_VC += grad_nV.mT @ (student_NC[rows] * scale_n1).to(grad_nV.dtype)
         ctx.save_for_backward(student_grad_NC, head_grad_VC)
         return total
 
@@ -115,15 +116,20 @@ def _compare_full(
 def _compare_top(
     u_nV: Tensor, rows: slice, temperature: float, tokens_NK: Tensor, logprobs_NK: Tensor, tails_N: Tensor
 ) -> Compared:
+    """Works in the place of `u_nV`, with as few passes over it as there can be."""
     tokens_nK = tokens_NK[rows]
     classes = torch.cat((logprobs_NK[rows] / temperature, tails_N[rows, None]), dim=1)
     log_p_nc = functional.log_softmax(classes, dim=-1)  # K tokens and, last, the class of all others
-    log_norm_n1 = u_nV.logsumexp(dim=-1, keepdim=True)
-    log_rest_n1 = u_nV.scatter(1, tokens_nK, float("-inf")).logsumexp(dim=-1, keepdim=True)
-    log_q_nc = torch.cat((u_nV.gather(1, tokens_nK), log_rest_n1), dim=1) - log_norm_n1
+    u_nV.sub_(u_nV.amax(dim=-1, keepdim=True))
+    log_kept_nK = u_nV.gather(1, tokens_nK)
+    kept_nK = log_kept_nK.exp()
+    e_nV = u_nV.exp_().scatter_(1, tokens_nK, 0.0)
+    # Summed, not taken from 1: where the student is sure of the tokens kept, little is left.
+    rest_n1 = e_nV.sum(dim=-1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny)
+    norm_n1 = rest_n1 + kept_nK.sum(dim=-1, keepdim=True)
+    log_q_nc = torch.cat((log_kept_nK, rest_n1.log()), dim=1) - norm_n1.log()
     p_nc = log_p_nc.exp()
     # An empty class costs nothing: 0 log 0 = 0.
     kl_n = (p_nc * (log_p_nc - log_q_nc)).masked_fill(p_nc == 0, 0.0).sum(-1)
-    q_nV = (u_nV - log_norm_n1).exp_()
-    target_nV = (u_nV - log_rest_n1).exp_().mul_(p_nc[:, -1:]) if tokens_nK.shape[1] < u_nV.shape[1] else u_nV
-    return kl_n, q_nV.sub_(target_nV.scatter(1, tokens_nK, p_nc[:, :-1]))
+    grad_nV = e_nV.mul_(1 / norm_n1 - p_nc[:, -1:] / rest_n1)
+    return kl_n, grad_nV.scatter_(1, tokens_nK, kept_nK / norm_n1 - p_nc[:, :-1])
