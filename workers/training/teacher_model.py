@@ -59,8 +59,8 @@ class OwnTeacher:
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         """Raises ValueError when the folder is damaged."""
-        self._model, spec, self.num_rows = checkpoint.load_model(folder, device)
-        self._model.requires_grad_(False)
+        model, spec, self.num_rows = checkpoint.load_model(folder)  # safetensors knows no "cpu:0"
+        self._model = model.to(device).requires_grad_(False)
         self.shape = TeacherShape(spec.num_layers, spec.num_heads, spec.d_model)
         self.vocabulary = read_vocabulary(folder / "tokenizer.json")
 
@@ -143,10 +143,13 @@ def open_model(path: Path, device: torch.device, with_attention: bool = False) -
 
 
 def read_vocabulary(tokenizer_file: Path) -> dict[str, int] | None:
-    """Tokens by name; None without the file."""
+    """Tokens by name; None without the file. Raises InputError when it is damaged."""
     from tokenizers import Tokenizer  # here: most runs have no teacher
 
     if not tokenizer_file.is_file():
         return None
-    found: dict[str, int] = Tokenizer.from_file(str(tokenizer_file)).get_vocab(with_added_tokens=True)
+    try:
+        found: dict[str, int] = Tokenizer.from_file(str(tokenizer_file)).get_vocab(with_added_tokens=True)
+    except Exception as error:  # it raises no narrower kind
+        raise InputError(f"{tokenizer_file} is no tokenizer: {error}") from error
     return found

@@ -94,6 +94,7 @@ def test_a_part_reads_as_if_its_documents_were_all(
     expected = [stream[(start + i) % len(stream)] for i in range(length)]
     assert list(zip(tokens.tolist(), documents.tolist(), strict=True)) == expected
     assert part.num_tokens == len(stream)
+    assert dataset.read(part.places(start, length)).tolist() == tokens.tolist()
 
 
 def test_versions_without_origins_say_what_to_do(tmp_path: Path) -> None:

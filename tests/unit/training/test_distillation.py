@@ -166,7 +166,7 @@ def test_a_student_nears_its_teacher_and_only_the_student_learns(
 
 
 def test_the_objective_gives_no_gradient_to_the_teacher(teacher: Path, make_spec: MakeSpec) -> None:
-    model = OwnTeacher(teacher, torch.device("cpu"))
+    model = OwnTeacher(teacher, torch.device("cpu:0"))  # as several processes call it
     tokens, targets, documents = batch()
     lesson = model.look(tokens, documents, {1, 2}, {1, 2})
     parts = [*lesson.logits, *lesson.hidden.values(), *lesson.attention.values()]

@@ -10,12 +10,12 @@ import pytest
 import torch
 from counting_language import VOCAB_SIZE
 
-from workers.data.shards import Origin, ShardWriter, token_dtype
+from workers.data.shards import Origin, ShardWriter, TokenDataset, token_dtype
 from workers.reporter import MemoryReporter
 from workers.specs.training import TrainingSpec
 from workers.training.__main__ import read_folders
 from workers.training.errors import InputError
-from workers.training.mixture import open_sources
+from workers.training.mixture import folders_of_sources, open_sources
 from workers.training.sources import Joined, open_data
 from workers.training.stage_order import StageOrder
 from workers.training.state import Place, TrainerState
@@ -182,3 +182,16 @@ def test_folders_on_the_command_line() -> None:
     assert read_folders([f"{A}=x", f"{B}=y=z"]) == {A: Path("x"), B: Path("y=z")}
     with pytest.raises(InputError, match="sha256:DIGEST=FOLDER"):
         read_folders(["x", "y"])
+
+
+def test_positions_lead_back_to_the_tokens_of_each_source(make_spec: MakeSpec, folders: dict[str, Path]) -> None:
+    """Logits of a teacher are found by them."""
+    spec = make_spec(mixture=MIXTURE, num_steps=40)
+    order = order_of(spec, folders)
+    splits = [TokenDataset(folder, "train") for folder in folders_of_sources(spec, folders)]
+    for number in (0, 7, 33):
+        part = order.part(Place(number), 0, 1)
+        for source, positions, tokens in zip(part.sources.tolist(), part.positions, part.tokens, strict=True):
+            assert splits[source].read(positions.numpy()).tolist() == tokens.tolist()
+    plain = open_data(make_spec(), folders[A]).order.part(Place(2), 0, 1)
+    assert splits[0].read(plain.positions.flatten().numpy()).tolist() == plain.tokens.flatten().tolist()
