@@ -21,6 +21,7 @@ from workers.specs.composition import lay_over
 from workers.specs.events import RunState
 from workers.specs.exploration import AblationSpec
 from workers.specs.pipeline import PipelineSpec
+from workers.specs.training import TrainingSpec
 
 CLAIM_SECONDS = 45.0
 """Longer than a call to Prefect may take."""
@@ -44,6 +45,12 @@ def read_spec(request: LaunchRequest) -> AnySpec:
 def pool_of(spec: AnySpec) -> str:
     """The work pool: runs that make runs have their own, so that they never hold a place that their children need."""
     return "control" if isinstance(spec, PipelineSpec | AblationSpec) else spec.resources.pool
+
+
+def warnings_of(spec: AnySpec) -> list[str]:
+    """What a person should know of a spec before the run; a pipeline says it of its training."""
+    training = spec.training if isinstance(spec, PipelineSpec) else spec
+    return training.warnings if isinstance(training, TrainingSpec) else []
 
 
 async def create(session: AsyncSession, request: LaunchRequest, author: str) -> Run:
@@ -71,6 +78,8 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str) -> 
     )
     await runs.add(session, run)
     await events.add(session, run, "state", f"launched by {author}", after=RunState.QUEUED.value)
+    for warning in warnings_of(spec):
+        await events.add(session, run, "warning", warning, "warning")
     await outbox.append(session, run.id, "run")
     await lifecycle.announce(session, run, "event")
     return run

@@ -1,6 +1,7 @@
 """Grouped-query attention with rotary positions, documents masked from one another.
 
 GQA: arXiv 2305.13245. RoPE (rotate-half form): arXiv 2104.09864. NoPE layers: arXiv 2501.18795, as in SmolLM3.
+QK-norm: arXiv 2302.05442, per head and before RoPE as in Qwen3.
 
 Shapes: B batch, T new tokens, S all tokens (past and new), H query heads, G key-value heads, D head width, C model
 width.
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from workers.kernels.document_attention import document_attention, fits_kernel
 from workers.model.cache import Cache
+from workers.model.parametrization import Multipliers
 from workers.model.trace import Trace
 from workers.specs.training.model import Model
 
@@ -102,10 +104,13 @@ class Attention(nn.Module):
         super().__init__()
         self.layer = layer
         self.num_heads, self.num_kv_heads = model.num_heads, model.num_kv_heads
-        self.head_width = model.d_model // model.num_heads
+        self.head_width = model.head_width
         self.has_rotary = not model.nope_interval or (layer + 1) % model.nope_interval != 0
         self.qkv = nn.Linear(model.d_model, (self.num_heads + 2 * self.num_kv_heads) * self.head_width, bias=False)
-        self.out = nn.Linear(model.d_model, model.d_model, bias=False)
+        self.out = nn.Linear(self.num_heads * self.head_width, model.d_model, bias=False)
+        self.query_factor = Multipliers.of(model).query
+        self.q_norm = nn.RMSNorm(self.head_width, eps=model.norm_eps) if model.qk_norm else None
+        self.k_norm = nn.RMSNorm(self.head_width, eps=model.norm_eps) if model.qk_norm else None
         # No buffer: DDP would send the first rank's to all others.
         self.max_logits_H: Tensor | None = None
 
@@ -124,6 +129,20 @@ class Attention(nn.Module):
         self.max_logits_H.zero_()
         return seen_H
 
+    @torch.no_grad()
+    def scale_logits(self, factor_H: Tensor) -> None:
+        """Multiply the logits of each head, by its queries alone: keys are shared by the heads of a group.
+
+        With QK-norm the gains decide, which all heads share: queries' and keys' are scaled by the root of the smallest.
+        """
+        if self.q_norm is not None and self.k_norm is not None:
+            root = factor_H.min().sqrt()
+            self.q_norm.weight.mul_(root)
+            self.k_norm.weight.mul_(root)
+            return
+        queries = self.qkv.weight[: self.num_heads * self.head_width]
+        queries.unflatten(0, (self.num_heads, self.head_width)).mul_(factor_H[:, None, None])
+
     def forward(
         self,
         x_BTC: Tensor,
@@ -136,6 +155,10 @@ class Attention(nn.Module):
         num_tokens = x_BTC.shape[1]
         heads = self.qkv(x_BTC).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
         q_BHTD, k_BGTD, v_BGTD = heads.split((self.num_heads, self.num_kv_heads, self.num_kv_heads), dim=1)
+        if self.q_norm is not None and self.k_norm is not None:
+            q_BHTD, k_BGTD = self.q_norm(q_BHTD).type_as(v_BGTD), self.k_norm(k_BGTD).type_as(v_BGTD)
+        if self.query_factor != 1:
+            q_BHTD = q_BHTD * self.query_factor
         if self.has_rotary:
             q_BHTD, k_BGTD = rotate(q_BHTD, *table), rotate(k_BGTD, *table)
         if cache is not None:

@@ -1,4 +1,4 @@
-"""The SmolLM3 decoder in plain PyTorch; same numbers as transformers' `SmolLM3ForCausalLM`.
+"""The decoder in plain PyTorch; same numbers as transformers' SmolLM3, Llama or Qwen3 where one of them can express it.
 
 https://huggingface.co/blog/smollm3
 
@@ -12,7 +12,10 @@ from torch.nn import functional
 from workers.model.attention import Documents, rotary_table
 from workers.model.block import Block
 from workers.model.cache import Cache
+from workers.model.initialisation import initialise
 from workers.model.mtp import build_heads
+from workers.model.norm import build_norm
+from workers.model.parametrization import Multipliers
 from workers.model.trace import Trace
 from workers.specs.training.model import Model
 
@@ -25,24 +28,22 @@ class Transformer(nn.Module):
         self.spec, self.vocab_size = model, vocab_size
         self.embedding = nn.Embedding(vocab_size, model.d_model)
         self.blocks = nn.ModuleList(Block(model, layer) for layer in range(model.num_layers))
-        self.norm = nn.RMSNorm(model.d_model, eps=model.norm_eps)
+        # Post-norm layers end in a norm of their own.
+        self.norm = nn.Identity() if model.norm_placement == "post" else build_norm(model)
         self.head = None if model.tied_embeddings else nn.Linear(model.d_model, vocab_size, bias=False)
-        self._initialise(self)
+        self.logits_factor = Multipliers.of(model).logits
+        initialise(self, model)
         self.packed_head: nn.Module | None = None
         # Last, so that the same seed gives the same trunk with and without heads.
         self.mtp = build_heads(model)
         if self.mtp is not None:
-            self._initialise(self.mtp)
-
-    def _initialise(self, module: nn.Module) -> None:
-        for parameter in module.parameters():
-            if parameter.ndim == 2:
-                nn.init.normal_(parameter, std=self.spec.init_std)
+            initialise(self.mtp, model)
 
     @property
     def head_weight_VC(self) -> Tensor:
-        """Weight of the output projection: the embedding itself when tied."""
-        return self.embedding.weight if self.head is None else self.head.weight
+        """Weight of the output projection: the embedding itself when tied; times muP's factor of the logits."""
+        weight_VC = self.embedding.weight if self.head is None else self.head.weight
+        return weight_VC if self.logits_factor == 1 else weight_VC * self.logits_factor
 
     def forward(self, tokens_BT: Tensor, documents_BT: Tensor | None = None, cache: Cache | None = None) -> Tensor:
         """Logits of the next token at each place, fp32.  (B, T) int64 -> (B, T, V)"""
@@ -71,7 +72,7 @@ class Transformer(nn.Module):
         past = cache.num_tokens if cache else 0
         num_tokens = tokens_BT.shape[1]
         positions_T = torch.arange(past, past + num_tokens, device=tokens_BT.device)
-        table = rotary_table(positions_T, self.spec.d_model // self.spec.num_heads, self.spec.rope_theta)
+        table = rotary_table(positions_T, self.spec.head_width, self.spec.rope_theta)
         mask = None if documents_BT is None else Documents(documents_BT)
         if cache is not None:
             mask = cache.mask(num_tokens, tokens_BT.device)

@@ -114,9 +114,9 @@ class Drills:
 
 @torch.no_grad()
 def grow_queries(model: Transformer, factor: float) -> None:
-    """Multiply the queries of all heads."""
+    """Multiply the queries of all heads; with QK-norm the norms' gains."""
     for layer in (module for module in model.modules() if isinstance(module, Attention)):
-        layer.qkv.weight[: layer.num_heads * layer.head_width] *= factor
+        layer.scale_logits(torch.full((layer.num_heads,), factor, device=layer.qkv.weight.device))
 
 
 @torch.no_grad()

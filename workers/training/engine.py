@@ -30,7 +30,7 @@ from workers.training.randomness import generator_states, restore_generators, se
 from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
 from workers.training.stage_order import StageOrder
-from workers.training.state import TrainerState, differences, identity
+from workers.training.state import TrainerState, differences, identity, saved_identity
 from workers.training.teacher import Teacher, build_teacher, distillation_identity
 from workers.training.telemetry import LayerMeter
 from workers.training.token_counts import TokenCounts
@@ -98,7 +98,7 @@ class Engine:
 
         Raises InputError when the checkpoint is of another configuration.
         """
-        if wrong := differences(checkpoint.trainer["identity"], self.identity):
+        if wrong := differences(saved_identity(checkpoint.trainer), self.identity):
             raise InputError(
                 f"checkpoint {checkpoint.folder} is of another configuration: {'; '.join(wrong)}. "
                 "Resume with the spec and dataset that it was trained with, or start a new run"

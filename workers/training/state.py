@@ -8,6 +8,7 @@ from typing import Any
 
 from workers.specs.training import TrainingSpec
 from workers.specs.training.mixture import MixtureSource
+from workers.specs.training.model import Model
 
 Span = tuple[int, int, int]
 """Stage, and its batches [start, stop)."""
@@ -125,6 +126,8 @@ def identity(
     flat |= {name: value for name, value in fields.items() if not isinstance(value, dict)}
     if spec.model.mtp is not None:
         flat["mtp_weight"] = spec.mtp_weight.model_dump(mode="json")
+    if spec.z_loss_weight:
+        flat["z_loss_weight"] = spec.z_loss_weight
     return flat | {
         "resources.num_processes": spec.resources.num_processes,
         "dtype": dtype,
@@ -151,6 +154,12 @@ def _data_identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path]) -> di
 def _source_identity(spec: TrainingSpec, source: MixtureSource) -> dict[str, Any]:
     values = source.model_dump(mode="json", exclude={"name"})
     return values | {"dataset": source.dataset or spec.dataset}
+
+
+def saved_identity(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity in a checkpoint; fields that models did not have then stand as if left out of the spec."""
+    defaults = {f"model.{name}": value for name, value in Model().model_dump(mode="json").items()}
+    return defaults | trainer["identity"]
 
 
 def differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from workers.training.devices import determinism
 from workers.training.engine import Engine, build_engine
 from workers.training.loop import Loop
 from workers.training.memory import keep_freed_memory
+from workers.training.parameter_groups import list_groups, show_groups
 from workers.training.processes import train_in_processes
 from workers.training.publisher import Publisher
 from workers.training.sources import Folders
@@ -106,6 +107,7 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         engine.store.folder.mkdir()
         reporter.log(f"this run starts afresh: older checkpoints were moved to {aside}", "warning")
     engine.use_stage()
+    _show_model(engine)
     num_parameters = spec.model.num_parameters(engine.model.vocab_size)
     reporter.event(
         "stage",
@@ -117,6 +119,14 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         device=str(engine.accelerator.device),
     )
     engine.save()
+
+
+def _show_model(engine: Engine) -> None:
+    """What a person should know of the model before the first step."""
+    rows = list_groups(engine.optimizers)
+    engine.reporter.event("note", f"parameter groups:\n{show_groups(rows)}", step=engine.state.step, groups=rows)
+    for warning in engine.spec.warnings:
+        engine.reporter.event("warning", warning, step=engine.state.step)
 
 
 def _stages_text(spec: TrainingSpec) -> str:

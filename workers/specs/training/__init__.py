@@ -51,6 +51,8 @@ class TrainingSpec(Spec):
     schedule: Schedule = Wsd()
     clipping: Clipping = GlobalNorm()
     batch: BatchSize = BatchSize()
+    z_loss_weight: float = Field(0.0, ge=0, le=1)
+    """Weight of the squared log of the softmax's sum, which keeps logits from drifting; PaLM has 1e-4. 0: without."""
     distillation: Distillation | None = None
     """A teacher to learn from beside the text; none: the text alone."""
     num_steps: int = Field(600, ge=1)
@@ -112,6 +114,17 @@ class TrainingSpec(Spec):
             if len({source.selection for source in stage.mixture}) < len(stage.mixture):
                 raise ValueError(f"stage {stage.name!r} names a source twice: add up the weights")
         return self
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know before the first step."""
+        reasons = self.model.own_format_reasons
+        if not reasons:
+            return []
+        return [
+            f"no class of transformers can express this model ({', '.join(reasons)}): it will be released in our own "
+            "format, with the code that loads it, and tools that read Hugging Face models will not take it"
+        ]
 
     @property
     def plan(self) -> tuple[PlannedStage, ...]:

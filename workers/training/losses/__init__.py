@@ -9,6 +9,7 @@ from workers.training.losses import attention_transfer, distillation, hidden_sta
 from workers.training.losses._shared import Loss, TeacherLoss
 from workers.training.losses.cross_entropy import CrossEntropy
 from workers.training.losses.mtp import MtpLoss
+from workers.training.losses.z_loss import ZLoss
 from workers.training.teacher_model import TeacherShape
 
 _TEACHER_LOSSES: dict[str, Callable[[Any, Model, TeacherShape | None], TeacherLoss]] = {
@@ -24,6 +25,8 @@ def build_losses(spec: TrainingSpec, teacher: TeacherShape | None = None) -> lis
     `teacher`: the shape of the teacher, where it runs beside the student.
     """
     losses: list[Loss] = [CrossEntropy()]
+    if spec.z_loss_weight:
+        losses.append(ZLoss(spec.z_loss_weight))
     if spec.model.mtp is not None:
         losses.append(MtpLoss(spec.model.mtp.num_heads, spec.mtp_weight))
     if spec.distillation is not None:

@@ -27,7 +27,7 @@ def build_optimizer(spec: Optimizer, model: nn.Module, losses: nn.Module | None 
     weights = dict(losses.named_parameters(prefix="losses")) if losses else {}
     if weights:
         adamw = torch.optim.AdamW(
-            list(weights.values()),
+            [{"params": list(weights.values()), "role": "losses", "lr_factor": 1.0}],
             lr=spec.lr,
             betas=(spec.beta1, spec.beta2),
             eps=spec.eps,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from workers.specs.training.optimizers import Muon, MuonClip
 from workers.training.devices import has_fast_bfloat16
-from workers.training.optimizers._shared import split_parameters
+from workers.training.optimizers._shared import OUTER, Group, group_parameters
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 
@@ -41,7 +41,7 @@ def orthogonalize(g_BMN: Tensor, num_steps: int, eps: float = 1e-7) -> Tensor:
 class BatchedMuon(torch.optim.Muon):
     """Arguments, state and update of torch.optim.Muon with `match_rms_adamw`, and the type of the iteration."""
 
-    def __init__(self, params: Iterable[nn.Parameter], *, dtype: torch.dtype, **arguments: Any) -> None:
+    def __init__(self, params: Iterable[Group], *, dtype: torch.dtype, **arguments: Any) -> None:
         super().__init__(params, adjust_lr_fn="match_rms_adamw", **arguments)
         self.dtype = dtype
 
@@ -70,17 +70,15 @@ class BatchedMuon(torch.optim.Muon):
 
 def muon_parts(spec: Muon | MuonClip, model: nn.Module) -> dict[str, torch.optim.Optimizer]:
     """Muon over the hidden matrices of `model`, AdamW over the rest; the iteration in bfloat16 where that is fast."""
-    hidden, rest = split_parameters(model)
     device = next(model.parameters()).device
     muon = BatchedMuon(
-        list(hidden.values()),
+        group_parameters(model, lr=spec.lr, weight_decay=spec.weight_decay, roles=("hidden",)),
         dtype=torch.bfloat16 if has_fast_bfloat16(device) else torch.float32,
         lr=spec.lr,
         weight_decay=spec.weight_decay,
         momentum=spec.momentum,
         ns_steps=spec.num_ns_steps,
     )
-    adamw = torch.optim.AdamW(
-        list(rest.values()), lr=spec.lr, betas=(spec.beta1, spec.beta2), eps=spec.eps, weight_decay=0.0, fused=True
-    )
+    outer = group_parameters(model, lr=spec.lr, weight_decay=0.0, roles=OUTER, eps=spec.eps)
+    adamw = torch.optim.AdamW(outer, lr=spec.lr, betas=(spec.beta1, spec.beta2), eps=spec.eps, fused=True)
     return {"muon": muon, "adamw": adamw}

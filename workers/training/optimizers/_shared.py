@@ -1,21 +1,44 @@
 """What the optimizer plugins share: how parameters are grouped, and several torch optimizers driven as one."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from workers.model.parametrization import ROLES, Multipliers, Role, role_of
+from workers.model.transformer import Transformer
+
 Named = dict[str, nn.Parameter]
+Group = dict[str, Any]
+"""One of torch's parameter groups. Ours also carry `role`, and `lr_factor`: what the rate is multiplied by."""
+OUTER: tuple[Role, ...] = tuple(role for role in ROLES if role != "hidden")
 
 
-def split_parameters(model: nn.Module) -> tuple[Named, Named]:
-    """Hidden matrices, and all the rest (embeddings, head, norms), by name."""
-    hidden: Named = {}
-    rest: Named = {}
+def group_parameters(
+    model: nn.Module, *, lr: float, weight_decay: float, roles: tuple[Role, ...] = ROLES, eps: float | None = None
+) -> list[Group]:
+    """Groups of the parameters of some roles, one a role that is there. Hidden matrices alone decay.
+
+    eps: AdamW's; None: the update is Muon's. A muP model (`workers.model.parametrization`) sets the factors.
+    """
+    multipliers = Multipliers.of(model.spec) if isinstance(model, Transformer) else Multipliers()
+    orthogonal = eps is None
+    members: dict[Role, list[nn.Parameter]] = {role: [] for role in roles}
     for name, parameter in model.named_parameters():
-        outer = name.startswith(("embedding.", "head."))
-        (rest if outer or parameter.ndim != 2 else hidden)[name] = parameter
-    return hidden, rest
+        role = role_of(name, parameter.ndim)
+        if role in members:
+            members[role].append(parameter)
+    groups: list[Group] = []
+    for role, parameters in members.items():
+        factor = multipliers.lr(role, orthogonal)
+        group = {"params": parameters, "role": role, "lr_factor": factor, "lr": lr * factor, "weight_decay": 0.0}
+        if role == "hidden":
+            group["weight_decay"] = weight_decay * multipliers.weight_decay(role, orthogonal)
+        if eps is not None:
+            group["eps"] = eps * multipliers.eps(role)
+        groups.append(group)
+    return [group for group in groups if group["params"]]
 
 
 class OptimizerSet:
@@ -31,10 +54,10 @@ class OptimizerSet:
         self._names |= {id(parameter): name for name, parameter in parameters.items()}
 
     def set_lr(self, lr: float) -> None:
-        """Learning rate of every group."""
+        """Learning rate of every group, each times its factor."""
         for part in self.parts.values():
             for group in part.param_groups:
-                group["lr"] = lr
+                group["lr"] = lr * group.get("lr_factor", 1.0)
 
     def step(self) -> None:
         """Apply the gradients."""

@@ -2,7 +2,8 @@
 
 Kimi K2, arXiv 2507.20534, section 2.1. Keys are shared by the query heads of a group (GQA), so a head is scaled at its
 queries alone, by gamma = tau / S: RoPE is linear, the logits of the head shrink by exactly gamma, and no other head of
-the group changes.
+the group changes. With QK-norm the size of queries and keys is that of the norms' gains, which all heads of a layer
+share: those are scaled, by the smallest gamma of the layer.
 
 Shapes: H query heads, D head width.
 """
@@ -43,13 +44,12 @@ class MuonClipSet(OptimizerSet):
 
 @torch.no_grad()
 def clip_queries(layer: Attention, max_logit: float) -> tuple[Tensor, Tensor]:
-    """Scale the query rows of each head by gamma = min(1, tau / S), and begin a new measurement.  -> S, gamma (H,)"""
+    """Scale the logits of each head by gamma = min(1, tau / S), and begin a new measurement.  -> S, gamma (H,)"""
     seen_H = layer.take_max_logits()
     if distributed.is_initialized():
         distributed.all_reduce(seen_H, op=distributed.ReduceOp.MAX)
     gamma_H = (max_logit / seen_H.clamp(min=max_logit)).to(layer.qkv.weight.dtype)
-    queries = layer.qkv.weight[: layer.num_heads * layer.head_width]
-    queries.unflatten(0, (layer.num_heads, layer.head_width)).mul_(gamma_H[:, None, None])
+    layer.scale_logits(gamma_H)
     return seen_H, gamma_H
 
 

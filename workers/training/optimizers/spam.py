@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from workers.specs.training.optimizers import Spam
-from workers.training.optimizers._shared import OptimizerSet, split_parameters
+from workers.training.optimizers._shared import OptimizerSet, group_parameters
 
 
 class SpamAdamW(torch.optim.AdamW):
@@ -56,10 +56,6 @@ class SpamAdamW(torch.optim.AdamW):
 
 def build(spec: Spam, model: nn.Module) -> OptimizerSet:
     """SPAM over all parameters of `model`."""
-    hidden, rest = split_parameters(model)
-    groups = [
-        {"params": list(hidden.values()), "weight_decay": spec.weight_decay},
-        {"params": list(rest.values()), "weight_decay": 0.0},
-    ]
+    groups = group_parameters(model, lr=spec.lr, weight_decay=spec.weight_decay, eps=spec.eps)
     spam = SpamAdamW(groups, spec=spec, lr=spec.lr, betas=(spec.beta1, spec.beta2), eps=spec.eps, foreach=True)
     return OptimizerSet(model, {"spam": spam})
