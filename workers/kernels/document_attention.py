@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.flop_counter import register_flop_formula
 
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
@@ -118,6 +119,19 @@ def _differentiate(ctx: Any, grad_BTHD: Tensor, grad_sums: Tensor | None) -> tup
 
 
 fused.register_autograd(_differentiate, setup_context=_keep)
+
+
+@register_flop_formula(torch.ops.headrace.document_attention)
+def _(q_BHTD: tuple[int, ...], *others: Any, **named: Any) -> int:
+    """Counted over all pairs of a sequence, as is usual for models."""
+    B, H, T, D = q_BHTD
+    return 2 * 2 * B * H * T * T * D
+
+
+@register_flop_formula(torch.ops.headrace.document_attention_backward)
+def _(grad_BTHD: tuple[int, ...], *others: Any, **named: Any) -> int:
+    B, T, H, D = grad_BTHD
+    return 4 * 2 * B * H * T * T * D
 
 
 def fits_kernel(q_BHTD: Tensor) -> bool:

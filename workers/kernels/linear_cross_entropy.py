@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.flop_counter import register_flop_formula
 
 CHUNK_LOGITS = 1 << 24
 """Logits held at once: 64 MB. Smaller chunks stay in the cache, but each reads and writes the weight gradient."""
@@ -24,6 +25,11 @@ def add_product(sum_VC: Tensor, left_nV: Tensor, right_nC: Tensor) -> None:
         sum_VC.addmm_(left_nV.T, right_nC)
     else:
         sum_VC.add_(left_nV.T @ right_nC)
+
+
+@register_flop_formula(torch.ops.headrace.add_product)
+def _(sum_VC: tuple[int, int], left_nV: tuple[int, int], *others: Any, **named: Any) -> int:
+    return 2 * left_nV[0] * sum_VC[0] * sum_VC[1]
 
 
 class _Fused(torch.autograd.Function):

@@ -29,6 +29,7 @@ from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
 from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
+from workers.training.speed import SpeedMeter
 from workers.training.stage_order import StageOrder
 from workers.training.state import TrainerState, differences, identity, saved_identity
 from workers.training.teacher import Teacher, build_teacher, distillation_identity
@@ -57,6 +58,7 @@ class Engine:
     heldout: HeldOutText
     drills: Drills
     meter: LayerMeter
+    speed: SpeedMeter
     watch: Watch
     token_counts: TokenCounts | None
     """None: monitoring is off."""
@@ -163,6 +165,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         order=data.order,
         heldout=HeldOutText(data.heldout, spec),
         drills=Drills(spec.drills, data.vocab_size, spec.seed, data.order),
+        speed=SpeedMeter(spec.model, data.vocab_size, device, dtype, accelerator.num_processes),
         meter=LayerMeter(model, spec.telemetry, accelerator, dtype, LayerFiles(out / "telemetry")),
         watch=watch or NoWatch(),
         token_counts=TokenCounts(data.order, spec.plan, data.vocab_size) if watch else None,

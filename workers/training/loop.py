@@ -115,6 +115,7 @@ class Loop:
         state.seconds += seconds
         state.last_loss = shown["loss"]
         state.first_loss = shown["loss"] if state.first_loss is None else state.first_loss
+        shown |= engine.speed.measure(tokens, engine.stage.batch.sequence_tokens, seconds)
         shown |= {
             "lr_scale": engine.watch.lr_scale,
             "tokens_per_second": tokens / seconds,

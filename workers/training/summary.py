@@ -6,6 +6,7 @@ from typing import Any
 from workers.training.baselines import Ints, count_losses
 from workers.training.batches import counted_pairs, read_windows
 from workers.training.engine import Engine
+from workers.training.speed import peak_memory_bytes
 
 WINDOWS_AT_ONCE = 256
 
@@ -27,6 +28,8 @@ def summarize(engine: Engine) -> dict[str, Any]:
         "num_parameters": sum(p.numel() for p in engine.model.parameters()),
         "tokens": state.tokens,
         "tokens_per_second": state.tokens / state.seconds if state.seconds else 0.0,
+        "flops_per_second": engine.speed.typical(),
+        "memory_bytes": peak_memory_bytes(engine.accelerator.device),
         "steps": state.step,
         "interventions": state.num_interventions,
         "rollbacks": state.num_rollbacks,

@@ -7,7 +7,6 @@ that is measured equals one that is not.
 Shapes: P parameters, L layers, H query heads, T tokens, C model width.
 """
 
-import resource
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from workers.specs.training.telemetry import LayerTelemetry
 from workers.training.batches import Sequences
 from workers.training.devices import ComputeType, autocast
 from workers.training.layer_files import LayerFiles
+from workers.training.speed import peak_memory_bytes
 
 Parts = dict[str, float]
 """One figure of each part of the model."""
@@ -155,13 +155,6 @@ class LayerMeter:
 def total_norm(norms_P: Tensor) -> float:
     """Norm of the whole from the norms of its parts."""
     return float(norms_P.square().sum().sqrt())
-
-
-def peak_memory_bytes(device: torch.device) -> float:
-    """The most memory that this process has held, on the GPU where it trains on one."""
-    if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
 
 
 def group_parameters(model: nn.Module) -> Sequence[str]:
