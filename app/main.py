@@ -21,6 +21,7 @@ from app.routes import (
     blobs,
     commands,
     datasets,
+    estimates,
     evaluations,
     events,
     health,
@@ -47,8 +48,8 @@ from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
-    auth, runs, metrics, events, commands, presets, ingest, datasets, labels, evaluations, blobs, workers, stream,
-    health, prefect_proxy, ui,
+    auth, runs, metrics, events, commands, presets, estimates, ingest, datasets, labels, evaluations, blobs, workers,
+    stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

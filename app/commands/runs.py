@@ -45,7 +45,18 @@ def submit(
     name: str | None = None,
     folder: Path | None = None,
 ) -> dict[str, Any]:
-    """Launch a run; the run as the service answers. The changed spec is sent whole, so lists can be changed too."""
+    """Launch a run; the run as the service answers."""
+    request = request_of(client, preset, spec, changes, folder)
+    if name:
+        request["name"] = name
+    launched: dict[str, Any] = client.call("POST", "/runs", request, key=str(uuid.uuid4()))
+    return launched
+
+
+def request_of(
+    client: "Client", preset: str | None, spec: Path | None, changes: list[str], folder: Path | None = None
+) -> dict[str, Any]:
+    """What is to be launched. A changed spec is sent whole, so that lists can be changed too."""
     from app.commands.client import CommandError
     from app.commands.launching import apply_settings, parse_settings, read_spec, use_folder
 
@@ -62,13 +73,7 @@ def submit(
     whole = apply_settings(whole, parsed)
     if folder is not None:
         whole = use_folder(whole, folder)
-    request: dict[str, Any] = {"spec": whole}
-    if preset is not None and parsed == [] and folder is None:
-        request = {"preset": preset}
-    if name:
-        request["name"] = name
-    launched: dict[str, Any] = client.call("POST", "/runs", request, key=str(uuid.uuid4()))
-    return launched
+    return {"preset": preset} if preset is not None and parsed == [] and folder is None else {"spec": whole}
 
 
 def launch(

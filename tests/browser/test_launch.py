@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 from seed import column, progress
 
+from workers.specs.training.model import Model
+
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -29,11 +31,16 @@ def test_empty_lists_say_what_to_do(ui):
 
 def test_launch_from_the_form_and_see_the_loss_move(ui, seeder):
     page = ui.go("/launch?preset=smol-5m")
+    estimate = page.get_by_role("region", name="Estimate")
+    expect(estimate).to_contain_text("Parameters")
     page.get_by_label("Name").fill("from the form")
     page.get_by_role("button", name=re.compile("^Optimizer")).click()
     page.get_by_label("Lr", exact=True).or_(page.get_by_label("Learning rate", exact=True)).first.fill("0.002")
     expect(page.get_by_role("status").filter(has_text="2 changes")).to_be_visible()
     expect(page.get_by_role("region", name="Difference to the preset")).to_contain_text("lr: 0.002")
+    whole = seeder.get("/presets/smol-5m")["spec"]
+    parameters = Model.model_validate(whole["model"]).num_parameters(8192)
+    expect(estimate).to_contain_text(f"{parameters / 1e6:.3g}")
     page.get_by_role("button", name="Launch", exact=True).click()
     page.wait_for_url(re.compile(r"/runs/[^/?]+$"))
     run_id = page.url.rsplit("/", 1)[1]

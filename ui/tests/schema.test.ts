@@ -18,6 +18,7 @@ const union: Schema = {
         dataset: { anyOf: [{ type: 'string', pattern: '^sha256:' }, { type: 'null' }], default: null },
         optimizer: { oneOf: [{ $ref: '#/$defs/AdamW' }, { $ref: '#/$defs/Muon' }], discriminator: { propertyName: 'kind', mapping: {} }, default: { kind: 'adamw' } },
         num_steps: { type: 'integer', minimum: 1 },
+        second: { anyOf: [{ oneOf: [{ $ref: '#/$defs/AdamW' }, { $ref: '#/$defs/Muon' }], discriminator: { propertyName: 'kind', mapping: {} } }, { type: 'null' }], default: null },
       },
     },
   },
@@ -45,6 +46,12 @@ describe('a spec against its schema', () => {
 
   it('starts a field with its defaults', () => {
     expect(startValue(plainSchema({ $ref: '#/$defs/Muon' }, union.$defs))).toEqual({ kind: 'muon', momentum: 0.95 });
+  });
+
+  it('takes nothing for a union that may be left out, and else one of its kinds', () => {
+    expect(findProblems(training, { ...good, second: null })).toEqual([]);
+    expect(findProblems(training, { ...good, second: { kind: 'muon', momentum: 0.9 } })).toEqual([]);
+    expect(findProblems(training, { ...good, second: { kind: 'muon', momentum: 2 } })).toEqual([{ pointer: '/second/momentum', message: 'Must be less than 1' }]);
   });
 
   it('has no such kind', () => expect(schemaOfKind(union, 'sweep')).toBeNull());

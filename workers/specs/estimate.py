@@ -4,7 +4,8 @@ FLOPs are those of the model: 2 a weight and token forward, twice as many backwa
 over all pairs of a sequence (arXiv 2204.02311, appendix B). Speeds are figures of the machine: `Calibration`, from what
 its workers reported at the end of earlier runs, else from the table below.
 
-chunks.
+Bytes are those of the shapes: weights, gradients and optimizer in float32; what autograd keeps of a layer; logits in
+chunks. A teacher of a distillation is not counted.
 """
 
 from typing import Literal

@@ -62,6 +62,16 @@ export const runsQuery = queryOptions({
   },
 });
 
+/** What a spec, as JSON text, would take. */
+export const estimateQuery = (spec: string) =>
+  queryOptions({
+    queryKey: ['estimate', spec],
+    staleTime: 60_000,
+    retry: false,
+    queryFn: ({ signal }) =>
+      dataOf(api.POST('/api/v1/estimate', { body: { spec: JSON.parse(spec) as Record<string, unknown>, overrides: {} }, signal })),
+  });
+
 export const runQuery = (id: string) =>
   queryOptions({
     queryKey: keys.run(id),

@@ -401,6 +401,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a run would take
+         * @description Parameters, FLOPs, memory, time, cache and decoding of a training run, or of a pipeline's training.
+         *
+         *     Speeds are those that the last runs of the same pool have reported; before there are any, those of a table. Nothing
+         *     is launched. 422 for a spec that is wrong or trains nothing.
+         */
+        post: operations["estimate_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ingest/runs/{run_id}": {
         parameters: {
             query?: never;
@@ -1255,6 +1278,33 @@ export interface components {
             num_nonfinite?: number[];
         };
         /**
+         * Calibration
+         * @description Speeds of a machine while it trains and decodes.
+         */
+        Calibration: {
+            /**
+             * Flops Per Second
+             * @description Model FLOPs in training, as `flops_per_second` of a run's summary.
+             */
+            flops_per_second: number;
+            /**
+             * Bytes Per Second
+             * @description Memory bandwidth: decoding one token reads all weights.
+             */
+            bytes_per_second: number;
+            /**
+             * Base Bytes
+             * @description Memory of the process before it has a model.
+             */
+            base_bytes: number;
+            /**
+             * Source
+             * @description Where the figures come from.
+             * @default table
+             */
+            source: string;
+        };
+        /**
          * Cluster
          * @description Documents that dedup took for copies of one another; at most a few of them.
          */
@@ -1519,6 +1569,96 @@ export interface components {
             only_left: components["schemas"]["Sample"][];
             /** Only Right */
             only_right: components["schemas"]["Sample"][];
+        };
+        /**
+         * Estimate
+         * @description What a run will take. Times are for one run that has the machine to itself.
+         */
+        Estimate: {
+            /** Num Parameters */
+            num_parameters: number;
+            /**
+             * Num Tokens
+             * @description Training tokens of the run.
+             */
+            num_tokens: number;
+            /**
+             * Flops Per Token
+             * @description Forward and backward.
+             */
+            flops_per_token: number;
+            /**
+             * Total Flops
+             * @description Of training and of the held-out loss.
+             */
+            total_flops: number;
+            /** Training Seconds */
+            training_seconds: number;
+            /**
+             * Memory Bytes
+             * @description The most that one training process holds.
+             */
+            memory_bytes: number;
+            /**
+             * Checkpoint Bytes
+             * @description One checkpoint: weights and optimizer.
+             */
+            checkpoint_bytes: number;
+            /**
+             * Cache Bytes Per Token
+             * @description Keys and values of one token of context, in the type of the matrix products.
+             */
+            cache_bytes_per_token: number;
+            /**
+             * Cache Bytes
+             * @description The same for a whole sequence.
+             */
+            cache_bytes: number;
+            /**
+             * Decode Seconds Per Token
+             * @description One sequence, at half of the context.
+             */
+            decode_seconds_per_token: number;
+            calibration: components["schemas"]["Calibration"];
+        };
+        /**
+         * EstimateAnswer
+         * @description The training part of a run, before it is launched.
+         */
+        EstimateAnswer: {
+            /** Vocab Size */
+            vocab_size: number;
+            /**
+             * Vocab Source
+             * @description `default`: nothing says how large the vocabulary is.
+             * @enum {string}
+             */
+            vocab_source: "request" | "dataset" | "pipeline" | "default";
+            training: components["schemas"]["Estimate"];
+        };
+        /**
+         * EstimateRequest
+         * @description What a launch would take: as a LaunchRequest, a spec or a preset's name with changes.
+         */
+        EstimateRequest: {
+            /** Spec */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+            /** Preset */
+            preset?: string | null;
+            /**
+             * Overrides
+             * @description Nested like the spec; only with `preset`.
+             */
+            overrides?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Vocab Size
+             * @description Tokens of the vocabulary; none: that of the dataset, or of the tokenizer that the pipeline trains.
+             */
+            vocab_size?: number | null;
         };
         /**
          * EvaluationSummary
@@ -3294,6 +3434,48 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EstimateRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstimateAnswer"];
                 };
             };
             /** @description The request was refused; the body says why. */

@@ -144,6 +144,7 @@ function unionProblems(options: Schema[], schema: Schema, value: unknown, pointe
 
 /** What is wrong with a document, each at its field. The schema is a plain one (`plainSchema`). */
 export function findProblems(schema: Schema, value: unknown, pointer = ''): SchemaProblem[] {
+  if (value === null && schema.anyOf?.some((option) => option.type === 'null')) return []; // a union that may be left out
   for (const part of schema.allOf ?? []) {
     const found = findProblems(part, value, pointer);
     if (found.length) return found;

@@ -13,6 +13,7 @@ import { changedPointers } from '../../figures/documents';
 import { findProblems, schemaOfKind, type Schema } from '../../figures/schema';
 import { spellOut } from '../../figures/words';
 import { Difference } from './Difference';
+import { Estimate } from './Estimate';
 import type { Base } from './LaunchPage';
 
 type View = 'form' | 'yaml';
@@ -138,7 +139,10 @@ export function Editor({ base, union }: { base: Base; union: Schema }) {
             <YamlEditor text={text} problems={problems} onChange={type} />
           )}
         </section>
-        <Difference before={base.spec} after={spec} name={base.name} changes={changed.size} />
+        <div className="launch-side">
+          <Estimate spec={spec} valid={problems.length === 0} />
+          <Difference before={base.spec} after={spec} name={base.name} changes={changed.size} />
+        </div>
       </div>
       <Footer problems={problems} general={general} pending={launch.isPending} onShow={show} onLaunch={() => launch.mutate()} />
     </>
