@@ -5,11 +5,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from workers.specs.estimate import Estimate
 from workers.specs.events import Artifact, Finding, Intervention, RunState
 
 T = TypeVar("T")
-VocabSource = Literal["request", "dataset", "pipeline", "default"]
 
 
 class Schema(BaseModel):
@@ -55,28 +53,6 @@ class LaunchRequest(Schema):
     priority: Literal["low", "normal", "high"] = "normal"
     tags: list[str] = Field(default_factory=list, max_length=20)
     max_attempts: int = Field(3, ge=1, le=20)
-
-
-class EstimateRequest(Schema):
-    """What a launch would take: as a LaunchRequest, a spec or a preset's name with changes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    spec: dict[str, Any] | None = None
-    preset: str | None = None
-    overrides: dict[str, Any] = Field(default_factory=dict)
-    """Nested like the spec; only with `preset`."""
-    vocab_size: int | None = Field(None, ge=2, le=1_000_000)
-    """Tokens of the vocabulary; none: that of the dataset, or of the tokenizer that the pipeline trains."""
-
-
-class EstimateAnswer(Schema):
-    """The training part of a run, before it is launched."""
-
-    vocab_size: int
-    vocab_source: VocabSource
-    """`default`: nothing says how large the vocabulary is."""
-    training: Estimate
 
 
 class Progress(Schema):

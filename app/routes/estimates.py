@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Depends
 
+from app.estimate_schemas import EstimateAnswer, EstimateRequest
 from app.routes.deps import SessionOf, require
-from app.schemas import EstimateAnswer, EstimateRequest
 from app.services import estimates
 
 router = APIRouter(prefix="/api/v1", tags=["specs"], dependencies=[Depends(require("viewer", "worker"))])

@@ -4,8 +4,9 @@ import statistics
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.estimate_schemas import EstimateAnswer, EstimateRequest, VocabSource
 from app.queries import estimates as queries
-from app.schemas import EstimateAnswer, EstimateRequest, LaunchRequest, VocabSource
+from app.schemas import LaunchRequest
 from app.services.launch import read_spec
 from app.services.problems import invalid
 from workers.specs.curation import TokenizerTraining
