@@ -75,7 +75,7 @@ def forward_flops_per_token(model: Model, vocab_size: int, sequence_tokens: int)
     heads = model.mtp.num_heads if model.mtp else 0
     looked_up = 0 if model.tied_embeddings else table
     products = model.num_parameters(vocab_size) - looked_up + heads * table
-    return 2.0 * products + 4.0 * (model.num_layers + heads) * sequence_tokens * model.d_model
+    return 2.0 * products + 4.0 * (model.num_layers + heads) * sequence_tokens * model.num_heads * model.head_width
 
 
 def training_flops_per_token(model: Model, vocab_size: int, sequence_tokens: int) -> float:
@@ -85,9 +85,9 @@ def training_flops_per_token(model: Model, vocab_size: int, sequence_tokens: int
 
 def layer_bytes_per_token(model: Model, width: int) -> float:
     """What autograd keeps of one layer for one token: inputs of its norms, products and gates."""
-    kv = model.d_model // model.num_heads * model.num_kv_heads
-    attention = 4 * model.d_model + 2 * (model.d_model + 2 * kv)
-    ffn = 2 * model.d_model + 5 * model.d_ffn
+    heads, kv = model.num_heads * model.head_width, model.num_kv_heads * model.head_width
+    attention = 3 * model.d_model + heads + 2 * (heads + 2 * kv)
+    ffn = 2 * model.d_model + (3 if model.ffn == "relu2" else 5) * model.d_ffn
     return float(width * (attention + ffn))
 
 
@@ -117,8 +117,7 @@ def estimate(
     kept = optimizer_tensors(spec) * hidden + _ADAM_TENSORS * (num_parameters - hidden)
     logits = min(_LOGITS_HELD_BYTES, 3 * in_pass * vocab_size * _FLOAT32)
     activations = in_pass * (model.num_layers * layer_bytes_per_token(model, width) + 4 * model.d_model * width)
-    kv_width = model.d_model // model.num_heads * model.num_kv_heads
-    cache = 2.0 * model.num_layers * kv_width * width
+    cache = 2.0 * model.num_layers * model.num_kv_heads * model.head_width * width
     weights_read = (num_parameters - (0 if model.tied_embeddings else vocab_size * model.d_model)) * width
     return Estimate(
         num_parameters=num_parameters,

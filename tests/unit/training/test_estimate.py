@@ -22,10 +22,11 @@ MODELS = [
     {"d_model": 48, "num_layers": 2, "num_heads": 3, "num_kv_heads": 3, "d_ffn": 128, "tied_embeddings": False},
     {"d_model": 64, "num_layers": 2, "num_heads": 4, "num_kv_heads": 1, "d_ffn": 96, "mtp": {"kind": "parallel"}},
     {"d_model": 64, "num_layers": 2, "num_heads": 4, "num_kv_heads": 1, "d_ffn": 96, "mtp": {"kind": "sequential"}},
+    {"d_model": 60, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "d_ffn": 96, "d_head": 32, "ffn": "relu2"},
 ]
 
 
-@pytest.mark.parametrize("values", MODELS, ids=["tied", "untied", "parallel", "sequential"])
+@pytest.mark.parametrize("values", MODELS, ids=["tied", "untied", "parallel", "sequential", "wide_heads"])
 def test_parameters_are_exact_and_flops_are_those_that_torch_counts(values: dict) -> None:
     vocab, tokens = 500, 256
     spec = TrainingSpec(model=Model(**values), batch={"sequence_tokens": tokens, "micro_batch_sequences": 2})
