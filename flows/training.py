@@ -20,6 +20,8 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     if not spec.datasets:
         raise ValueError("spec.dataset is missing: give the digest of a dataset version, or a mixture of several")
     folders = {digest: job.fetch(digest) for digest in spec.datasets}
+    if spec.initial_weights and spec.initial_weights.startswith("sha256:"):
+        spec = spec.model_copy(update={"initial_weights": str(job.fetch(spec.initial_weights))})
     latest = job.api.latest_checkpoint(job.run_id)
     resume = job.fetch(latest.digest) if latest else None
 

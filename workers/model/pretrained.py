@@ -21,15 +21,15 @@ def find_model(name: str) -> Path:
         folders = list(package.submodule_search_locations or []) if package else []
         found = next((path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))), None)
         if found is None:
-            raise ValueError(f"the teacher {name} is not installed on this worker: {_PACKAGE_HINT}")
+            raise ValueError(f"the model {name} is not installed on this worker: {_PACKAGE_HINT}")
         return found
     path = Path(name)
     if not path.exists():
-        raise ValueError(f"there is no teacher {name!r} on this worker: give {PACKAGED}, a folder, or a GGUF file")
+        raise ValueError(f"there is no model {name!r} on this worker: give {PACKAGED}, a folder, or a GGUF file")
     if path.is_dir() and not any((path / config).is_file() for config in ("config.json", "model.json")):
         files = sorted(path.glob("*.gguf"))
         if len(files) != 1:
-            raise ValueError(f"the teacher's folder {path} holds neither config.json nor one GGUF file")
+            raise ValueError(f"the model's folder {path} holds neither config.json nor one GGUF file")
         return files[0]
     return path
 
@@ -53,5 +53,5 @@ def load_model(path: Path, device: str, attention: str | None = None) -> tuple[A
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **file)
         model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise ValueError(f"the teacher in {path} cannot be loaded by transformers: {error}") from error
+        raise ValueError(f"the model in {path} cannot be loaded by transformers: {error}") from error
     return model.eval().to(device), tokenizer

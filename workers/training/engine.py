@@ -21,6 +21,7 @@ from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dty
 from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
 from workers.training.heldout import HeldOutText
+from workers.training.initial_weights import build_model
 from workers.training.layer_files import LayerFiles
 from workers.training.losses import build_losses
 from workers.training.objective import Objective
@@ -146,7 +147,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
             "this device only emulates bfloat16 and will be very slow; set dtype to auto or float32", "warning"
         )
     seed_generators(spec.seed)
-    model = Transformer(spec.model, data.vocab_size).to(device)
+    model = build_model(spec, data.vocab_size, dataset).to(device)
     teacher = build_teacher(spec, dataset, data.vocab_size, device)
     objective = Objective(model, build_losses(spec, teacher.shape if teacher else None)).to(device)
     module = accelerator.prepare(torch.compile(objective, dynamic=False) if spec.compile else objective)

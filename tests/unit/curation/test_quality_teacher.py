@@ -103,7 +103,7 @@ def test_long_and_empty_texts_are_cut_and_judged(folder):
 
 
 def test_models_that_are_none_say_what_to_do(tmp_path, folder):
-    with pytest.raises(ValueError, match="there is no teacher"):
+    with pytest.raises(ValueError, match="there is no model"):
         find_model("/no/such/place")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"neither config\.json nor one GGUF file"):

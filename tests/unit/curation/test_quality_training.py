@@ -176,7 +176,7 @@ def test_the_command_trains_and_prints_a_summary_last(tmp_path, capsys):
         ({"labels": {"kind": "people", "dataset": "sha256:" + "0" * 64}}, "headrace quality labels"),
         (
             {"labels": {"kind": "teacher", "model": "/no/such/place", "dataset": "/data"}},
-            "there is no teacher '/no/such/place'",
+            "there is no model '/no/such/place'",
         ),
         (
             {"labels": {"kind": "teacher", "dataset": "/d", "method": "perplexity", "scale": "probability"}},

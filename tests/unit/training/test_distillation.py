@@ -365,7 +365,7 @@ def test_layers_and_heads_that_are_not_there_are_named(
     ):
         with pytest.raises(InputError, match=message):
             train(distilled(make_spec, teacher, term), dataset=dataset, out=tmp_path, reporter=MemoryReporter())
-    with pytest.raises(InputError, match="there is no teacher"):
+    with pytest.raises(InputError, match="there is no model"):
         train(distilled(make_spec, tmp_path / "no"), dataset=dataset, out=tmp_path, reporter=MemoryReporter())
 
 

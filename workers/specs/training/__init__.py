@@ -45,6 +45,9 @@ class TrainingSpec(Spec):
     stages: list[Stage] = Field(default_factory=list, max_length=32)
     """Parts of the run with data, length, learning rate or rotary base of their own; empty: the run is one stage."""
     model: Model = Model()
+    initial_weights: str | None = Field(None, min_length=1, max_length=4096)
+    """Where weights start; none: drawn by `seed`. A digest (`sha256:...`) of a checkpoint or release, or on the worker
+    a checkpoint's folder, a Hugging Face folder (Llama, Qwen3, SmolLM3), a GGUF file, `smollm2-135m-instruct`."""
     mtp_weight: MtpWeight = MtpWeight()
     """Weight of the loss of `model.mtp` over training."""
     optimizer: Optimizer = AdamW()
