@@ -1,7 +1,7 @@
 """Our names and shapes <-> those of transformers' Llama, Qwen3 and SmolLM3.
 
-Going out, muP's factors are folded into the weights beside them, since these classes have none. Coming in, a config that
-our model cannot express is refused.
+Going out, muP's factors are folded into the weights beside them, since these classes have none. Coming in, a config
+that our model cannot express is refused.
 """
 
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ def write_card(
     sample = f"> {_quote(summary['sample']['prompt'])} **{_quote(summary['sample']['text'])}**\n\nGreedy, not chosen."
     verified = {name: summary[name] for name in ("max_logit_difference", "compared_on")}
     sections = {
-        "Use": _usage(),
+        "Use": _usage(summary["transformers_class"] is not None),
         "Sample": sample,
         "Scores": _scores(summary["scores"]),
         "Data": _data(dataset),
@@ -42,26 +42,40 @@ def write_card(
         "Limits": LIMITS.format(context_tokens=summary["context_tokens"]),
         "Lineage": _code({**lineage, "logits_against_checkpoint": verified}),
     }
-    head = f"{_front_matter(languages)}\n\n# {summary['name']}\n\n{_introduction(summary, dataset, languages)}"
+    head = f"{_front_matter(summary, languages)}\n\n# {summary['name']}\n\n{_introduction(summary, dataset, languages)}"
     return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in sections.items())]) + "\n"
 
 
-def _front_matter(languages: list[str]) -> str:
-    block: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "text-generation", "tags": ["smollm3"]}
+def _front_matter(summary: Mapping[str, Any], languages: list[str]) -> str:
+    name = summary["transformers_class"]
+    block: dict[str, Any] = {
+        "library_name": "transformers" if name else "pytorch",
+        "pipeline_tag": "text-generation",
+        "tags": [name.removesuffix("ForCausalLM").lower() if name else "headrace"],
+    }
     if languages:
         block["language"] = languages
     return f"---\n{yaml.safe_dump(block, sort_keys=True)}---"
 
 
 def _introduction(summary: Mapping[str, Any], dataset: Mapping[str, Any], languages: list[str]) -> str:
+    kind = (summary["transformers_class"] or "decoder").removesuffix("ForCausalLM")
     return (
-        f"A SmolLM3 model with {summary['num_parameters']:,} parameters and a vocabulary of {summary['vocab_size']:,}, "
+        f"A {kind} model with {summary['num_parameters']:,} parameters and a vocabulary of {summary['vocab_size']:,}, "
         f"trained with Headrace on a dataset of {dataset['num_tokens']['train']:,} tokens "
         f"({', '.join(languages) or 'language unknown'}). Context: {summary['context_tokens']:,} tokens."
     )
 
 
-def _usage() -> str:
+def _usage(for_transformers: bool) -> str:
+    if not for_transformers:
+        return (
+            "No class of transformers expresses it: `modeling.py` in this folder loads it with PyTorch alone.\n\n"
+            "```python\nfrom tokenizers import Tokenizer\nfrom modeling import generate, load\n\n"
+            'model, tokenizer = load("."), Tokenizer.from_file("tokenizer.json")\n'
+            'tokens = tokenizer.encode("The water", add_special_tokens=False).ids\n'
+            "print(tokenizer.decode(tokens + generate(model, tokens, 32)))\n```"
+        )
     return (
         "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
         'folder = "."  # the folder of this file\n'

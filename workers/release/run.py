@@ -4,12 +4,13 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from workers.data.tokenizer import Tokenizer
 from workers.model.checkpoint import load_model, write_file
 from workers.model.transformer import Transformer
-from workers.release.hugging_face import generate_text, largest_logit_difference, write_folder
+from workers.release import hugging_face, own
 from workers.release.model_card import write_card
 from workers.reporter import Reporter
 from workers.specs.release import ReleaseSpec
@@ -32,7 +33,7 @@ def release(
     lineage: dict[str, Any],
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Write the Hugging Face folder `out`, which appears only when whole and verified.
+    """Write the folder `out`, which appears only when whole and verified.
 
     Returns name, num_parameters, max_logit_difference, compared_on, sample and scores. Raises FileNotFoundError or
     ValueError for an input that is none, ValueError when the logits differ by more than the spec allows.
@@ -47,17 +48,20 @@ def release(
     partial = out.with_name(out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     _progress(reporter, "convert")
-    write_folder(partial, model, dataset / "tokenizer.json", context_tokens)
+    form = _choose_form(spec, model, reporter)
+    form.write_folder(partial, model, dataset / "tokenizer.json", context_tokens)
     _progress(reporter, "verify")
     texts = held_out_texts(dataset)
-    difference = _verify(spec, partial, model, _sequences(tokenizer, texts, context_tokens))
+    difference = _verify(spec, form, partial, model, _sequences(tokenizer, texts, context_tokens))
     _progress(reporter, "generate")
     prompt = " ".join(texts[0].split()[:PROMPT_WORDS]) if texts else "The"
-    sample = {"prompt": prompt, "text": generate_text(partial, prompt, NUM_SAMPLE_TOKENS)}
+    sample = {"prompt": prompt, "text": form.generate_text(partial, prompt, NUM_SAMPLE_TOKENS)}
     _progress(reporter, "describe")
     num_parameters = sum(p.numel() for p in model.parameters())
     summary = {
         "name": spec.name,
+        "format": "own" if form is own else "hugging_face",
+        "transformers_class": None if form is own else model.spec.transformers_class,
         "num_parameters": num_parameters,
         "vocab_size": model.vocab_size,
         "context_tokens": context_tokens,
@@ -130,9 +134,23 @@ def _sequences(tokenizer: Tokenizer, texts: list[str], context_tokens: int) -> l
     return [tokenizer.encode(text)[:length] for text in texts] or [[i % tokenizer.vocab_size for i in range(length)]]
 
 
-def _verify(spec: ReleaseSpec, folder: Path, model: Transformer, sequences: list[list[int]]) -> float:
+def _choose_form(spec: ReleaseSpec, model: Transformer, reporter: Reporter) -> ModuleType:
+    """The plugin of the spec's format; ours where no class of transformers can express the model."""
+    if spec.format.kind == "own":
+        return own
+    if reasons := model.spec.own_format_reasons:
+        reporter.event(
+            "warning",
+            f"no class of transformers can express the model ({', '.join(reasons)}): it is released in our own format, "
+            f"whose {own.LOADER} loads it",
+        )
+        return own
+    return hugging_face
+
+
+def _verify(spec: ReleaseSpec, form: ModuleType, folder: Path, model: Transformer, sequences: list[list[int]]) -> float:
     """The largest difference in logits. The comparison is written so that NaN fails."""
-    difference, allowed = largest_logit_difference(folder, model, sequences), spec.format.max_logit_difference
+    difference, allowed = form.largest_logit_difference(folder, model, sequences), spec.format.max_logit_difference
     if not difference <= allowed:
         raise ValueError(
             f"the released model's logits differ from the checkpoint's by {difference:.3g}, "

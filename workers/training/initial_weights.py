@@ -15,7 +15,7 @@ FREE_FIELDS = frozenset({"init", "init_std", "rope_theta", "mtp"})
 
 
 def build_model(spec: TrainingSpec, vocab_size: int, dataset: Folders) -> Transformer:
-    """The model of a spec on the CPU: drawn from the global generator, or with the weights that `initial_weights` names.
+    """The model of a spec on the CPU, drawn from the global generator or with the weights that the spec names.
 
     A vocabulary larger than the dataset's stays as it is. Raises InputError when weights, spec and dataset do not fit.
     """
@@ -25,8 +25,8 @@ def build_model(spec: TrainingSpec, vocab_size: int, dataset: Folders) -> Transf
     _check_shape(spec, given)
     if given.vocab_size < vocab_size:
         raise InputError(
-            f"initial_weights {spec.initial_weights} have {given.vocab_size} tokens, the dataset {vocab_size}: make the "
-            "dataset with the tokenizer of these weights"
+            f"initial_weights {spec.initial_weights} have {given.vocab_size} tokens, the dataset {vocab_size}: "
+            "make the dataset with the tokenizer of these weights"
         )
     _check_tokenizer(spec.initial_weights, dataset)
     model = Transformer(spec.model, given.vocab_size)

@@ -86,12 +86,12 @@ def make(tmp_path, dataset, checkpoint, spec=None, evaluation=None):
     "shape", [{}, {"tied_embeddings": False}, {"nope_interval": 0}, {"nope_interval": 2, "num_kv_heads": 4}]
 )
 def test_transformers_gives_the_same_logits(tmp_path, dataset, shape):
-    from transformers import AutoModelForCausalLM, AutoTokenizer, SmolLM3ForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM, SmolLM3ForCausalLM
 
     checkpoint = checkpoint_of(tmp_path / "checkpoint", **shape)
     summary, out = make(tmp_path, dataset, checkpoint)
     theirs = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32)
-    assert type(theirs) is SmolLM3ForCausalLM
+    assert type(theirs) is (LlamaForCausalLM if shape.get("nope_interval") == 0 else SmolLM3ForCausalLM)
     tokenizer = AutoTokenizer.from_pretrained(out)
     tokens = tokenizer(TEXTS[5], return_tensors="pt").input_ids[:, :100]
     ours = load_model(checkpoint)[0]

@@ -8,14 +8,22 @@ from workers.specs.base import Digest, Name, Resources, Spec
 
 
 class HuggingFace(Spec):
-    """A folder that `transformers` loads: safetensors, config, tokenizer, generation config, model card."""
+    """A folder that `transformers` loads (Llama, Qwen3, SmolLM3); what none of them can express becomes `own`."""
 
     kind: Literal["hugging_face"] = "hugging_face"
     max_logit_difference: float = Field(1e-4, gt=0)
     """Largest difference to our own fp32 logits; over it the release fails."""
 
 
-Format = Annotated[HuggingFace, Field()]
+class Own(Spec):
+    """Our own folder: safetensors, model.json, and modeling.py, which loads it with PyTorch alone; any model has it."""
+
+    kind: Literal["own"] = "own"
+    max_logit_difference: float = Field(1e-4, gt=0)
+    """Largest difference to our own fp32 logits; over it the release fails."""
+
+
+Format = Annotated[HuggingFace | Own, Field(discriminator="kind")]
 
 
 class ReleaseSpec(Spec):
@@ -31,4 +39,5 @@ class ReleaseSpec(Spec):
     evaluation: Digest | None = None
     """Digest of the evaluation whose scores stand in the model card. A pipeline fills it in."""
     format: Format = HuggingFace()
+    """What others load it with."""
     resources: Resources = Resources()
