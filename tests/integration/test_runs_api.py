@@ -25,6 +25,19 @@ async def test_gpu_runs_and_pipelines_go_to_their_pools(launch, orchestrator):
     assert [sent["pool"] for sent in orchestrator.submitted] == ["gpu", "control"]
 
 
+async def test_a_model_that_transformers_cannot_express_is_told_at_the_launch(api, launch):
+    model = {"norm": "layernorm", "ffn": "relu2"}
+    for spec in (
+        {"kind": "training", "model": model},
+        {"kind": "pipeline", "training": {"model": model}},
+        {"kind": "training"},
+    ):
+        run = await launch(spec=spec)
+        told = (await api.get(f"{RUNS}/{run['id']}/events", params={"kind": "warning"})).json()
+        expected = ["no class of transformers can express this model (norm layernorm, ffn relu2)"]
+        assert [event["message"].split(":")[0] for event in told] == (expected if len(spec) > 1 else [])
+
+
 async def test_wrong_fields_are_named_and_nothing_is_launched(api, orchestrator):
     spec = {"kind": "training", "optimizer": {"kind": "adamw", "lr": -1}, "nonsense": 1}
     response = await api.post(RUNS, json={"spec": spec})
