@@ -162,5 +162,8 @@ def test_over_the_share_of_rejects_the_run_stops_and_names_the_first(folder: Pat
 
 
 def test_a_plugin_that_cannot_be_built_says_what_is_missing(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"/nowhere is no folder of a trained scorer"):
-        run(folder, tmp_path / "out", filters=[QualityScore(scorer="/nowhere")])
+    missing, empty = tmp_path / "missing", tmp_path / "empty"
+    empty.mkdir()
+    for scorer, message in ((missing, "is no folder on this worker"), (empty, "is no folder of a trained scorer")):
+        with pytest.raises(ValueError, match=f"{scorer}.*{message}"):
+            run(folder, tmp_path / "out", filters=[QualityScore(scorer=str(scorer))])
