@@ -55,7 +55,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.ours:
         spec = CurationSpec.model_validate_json(Path(options.ours[0]).read_text(encoding="utf-8"))
-        curate(spec, home=Path("/nowhere"), out=Path(options.ours[1]), reporter=MemoryReporter())
+        out = Path(options.ours[1])
+        # A journal of its own: with one that rounds share, the second would only take up what the first one did.
+        with tempfile.TemporaryDirectory(dir=out.parent) as journal:
+            curate(spec, home=out.parent, out=out, reporter=MemoryReporter(), journal=Path(journal))
         return 0
     if options.work:
         options.work.mkdir(parents=True, exist_ok=True)
