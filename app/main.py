@@ -44,6 +44,7 @@ from app.services.edges import edges
 from app.services.orchestrator import Orchestrator
 from app.services.prefect_client import PrefectClient
 from app.services.reconciler import Reconciler
+from app.services.work_polls import WorkPolls
 from app.settings import Settings
 from app.settings import settings as read_settings
 
@@ -92,8 +93,9 @@ def _lifespan(
             await upgrade(database.engine)
             app.state.database = database
             await stack.enter_async_context(prefect_proxy.prefect_upstream(app, settings))
+            app.state.work_polls = polls = WorkPolls()
             if orchestrator is None:
-                client = PrefectClient(settings)
+                client = PrefectClient(settings, on_change=polls.wake)
                 stack.push_async_callback(client.close)
             app.state.orchestrator = orchestrator or client
             await stack.enter_async_context(edges(app, settings, database))

@@ -72,7 +72,7 @@ class Joined:
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_API_URL": f"{self.url}/api/v1/prefect/api",
             "PREFECT_API_AUTH_STRING": f"worker:{self.token}",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_QUERY_SECONDS": "0.5",  # the service holds each question while there is no work
             "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
             "PREFECT_WORKER_WEBSERVER_PORT": str(self.health_port),
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",

@@ -7,6 +7,7 @@ message of each websocket. Both are checked here and replaced by the server's ow
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from app.services.auth import authenticate_token
+from app.services.work_polls import WorkPolls
 from app.settings import Settings
 
 router = APIRouter(prefix="/api/v1/prefect/api", include_in_schema=False)
@@ -35,6 +37,9 @@ _HOP_BY_HOP = {
 }
 _ROLES = {"worker", "admin"}
 _POLICY_VIOLATION = 1008
+_POLL = re.compile(r"work_pools/([^/]+)/get_scheduled_flow_runs/?")
+_NEWS = re.compile(r".*/(create_flow_run|set_state|resume)/?")
+"""Calls after which there may be work: a run was made, or one has ended and left its slot."""
 
 
 @asynccontextmanager
@@ -60,13 +65,22 @@ async def forward(path: str, request: Request) -> Response:
     # The raw path keeps what is escaped in it; Prefect's own routing decides what it means.
     url = upstream.base_url.copy_with(raw_path=_raw_path(upstream, request))
     call = upstream.build_request(request.method, url, headers=headers, content=await request.body())
+    polls: WorkPolls = request.app.state.work_polls
     try:
+        if poll := _POLL.fullmatch(path):
+            answer = await polls.ask(poll[1], lambda: upstream.send(call), lambda answer: answer.content == b"[]")
+            return Response(answer.content, answer.status_code, _kept(answer))
         answer = await upstream.send(call, stream=True)
     except httpx.TransportError as error:
         detail = json.dumps({"detail": f"Prefect does not answer: {type(error).__name__}"})
         return Response(detail, httpx.codes.SERVICE_UNAVAILABLE, {"Retry-After": "2"}, "application/json")
-    kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP_BY_HOP}
-    return StreamingResponse(_drain(answer), answer.status_code, kept)
+    if _NEWS.fullmatch(path):
+        polls.wake()
+    return StreamingResponse(_drain(answer), answer.status_code, _kept(answer))
+
+
+def _kept(answer: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
 
 
 @router.websocket("/{path:path}")

@@ -3,6 +3,7 @@
 https://docs.prefect.io/v3/api-ref/rest-api
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,9 +30,13 @@ class FlowRunState:
 
 
 class PrefectClient:
-    """Submits, cancels and looks up flow runs. One instance for the service's life; close it at the end."""
+    """Submits, cancels and looks up flow runs. One instance for the service's life; close it at the end.
 
-    def __init__(self, settings: Settings) -> None:
+    `on_change` is called when a run was made or ended here, so that workers look at once.
+    """
+
+    def __init__(self, settings: Settings, on_change: Callable[[], None] = lambda: None) -> None:
+        self._on_change = on_change
         auth = settings.prefect_auth.get_secret_value().partition(":")
         self._deployments: dict[str, str] = {}
         self._client = httpx.AsyncClient(
@@ -55,6 +60,7 @@ class PrefectClient:
             "idempotency_key": f"{parameters.get('run_id')}:{parameters.get('attempt')}",
         }
         answer = await self._call("POST", f"/deployments/{deployment}/create_flow_run", body)
+        self._on_change()
         return str(answer["id"])
 
     async def cancel(self, flow_run_id: str) -> None:
@@ -63,11 +69,13 @@ class PrefectClient:
         begun = current is not None and current.type in {"RUNNING", "PENDING", "CANCELLING"}
         state = {"type": "CANCELLING" if begun else "CANCELLED"}
         await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False})
+        self._on_change()
 
     async def crash(self, flow_run_id: str, message: str) -> None:
         """Mark a flow run as crashed whose worker is gone, so that it holds no slot any more."""
         state = {"type": "CRASHED", "name": "Crashed", "message": message}
         await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
+        self._on_change()
 
     async def states(self, ids: list[str]) -> dict[str, FlowRunState]:
         """States by flow run id; ids that Prefect does not know are left out."""

@@ -1,0 +1,94 @@
+"""A worker's poll is held while there is no work, and answered the moment that there may be some."""
+
+import asyncio
+import time
+
+import pytest
+
+from app.services import work_polls
+from app.services.work_polls import WorkPolls
+
+
+class Server:
+    """Counts the questions that reach it."""
+
+    def __init__(self) -> None:
+        self.num_questions = 0
+        self.runs: list[str] = []
+
+    async def answer(self) -> list[str]:
+        self.num_questions += 1
+        return list(self.runs)
+
+
+def is_empty(answer: list[str]) -> bool:
+    return not answer
+
+
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work_polls, "HOLD_SECONDS", 0.3)
+    monkeypatch.setattr(work_polls, "PAUSE_SECONDS", 0.1)
+
+
+async def test_an_idle_pool_asks_once_in_the_time_of_a_hold() -> None:
+    server, polls = Server(), WorkPolls()
+    begun = time.monotonic()
+    for _ in range(4):
+        assert await polls.ask("cpu", server.answer, is_empty) == []
+    assert time.monotonic() - begun >= 0.85  # the first was answered at once
+    assert server.num_questions == 4
+
+
+async def test_a_submitted_run_is_fetched_at_once() -> None:
+    server, polls = Server(), WorkPolls()
+    await polls.ask("cpu", server.answer, is_empty)
+    held = asyncio.create_task(polls.ask("cpu", server.answer, is_empty))
+    await asyncio.sleep(0.05)
+    assert server.num_questions == 1
+    server.runs.append("run")
+    polls.wake()
+    begun = time.monotonic()
+    assert await held == ["run"]
+    assert time.monotonic() - begun < 0.1
+
+
+async def test_a_run_submitted_between_two_polls_or_during_one_is_not_held_back() -> None:
+    server, polls = Server(), WorkPolls()
+    await polls.ask("cpu", server.answer, is_empty)
+    polls.wake()
+    begun = time.monotonic()
+    await polls.ask("cpu", server.answer, is_empty)
+
+    async def submitted_after_the_look() -> list[str]:
+        polls.wake()
+        return []
+
+    polls.wake()
+    await polls.ask("cpu", submitted_after_the_look, is_empty)
+    await polls.ask("cpu", server.answer, is_empty)
+    assert time.monotonic() - begun < 0.2
+
+
+async def test_pools_wait_by_themselves_and_a_full_worker_is_told_seldom() -> None:
+    server, polls = Server(), WorkPolls()
+    server.runs.append("run that waits for a slot")
+    await polls.ask("cpu", server.answer, is_empty)
+    begun = time.monotonic()
+    await polls.ask("gpu", server.answer, is_empty)
+    assert time.monotonic() - begun < 0.05
+    await polls.ask("cpu", server.answer, is_empty)
+    assert time.monotonic() - begun >= 0.09
+
+
+async def test_an_error_reaches_the_worker_and_holds_nothing() -> None:
+    server, polls = Server(), WorkPolls()
+
+    async def fails() -> list[str]:
+        raise OSError("Prefect is away")
+
+    with pytest.raises(OSError, match="away"):
+        await polls.ask("cpu", fails, is_empty)
+    begun = time.monotonic()
+    await polls.ask("cpu", server.answer, is_empty)
+    assert time.monotonic() - begun < 0.1
