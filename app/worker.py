@@ -34,6 +34,8 @@ _HELLO_SECONDS = 10.0
 _UNREACHABLE_SECONDS = 3.0
 _RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 _STOP_SECONDS = 30.0
+_local = httpx.Client(timeout=2, trust_env=False)
+"""Kept: to make a client loads the certificates, which costs more than the call."""
 _OURS_ALONE = ("DATABASE_URL", "PREFECT_AUTH", "MLFLOW_PASSWORD", "ADMIN_TOKEN", "WORKER_TOKEN")
 
 
@@ -171,7 +173,7 @@ def _is_polling(joined: Joined) -> bool:
     if joined.process is None:
         return False
     try:
-        answer = httpx.get(f"http://127.0.0.1:{joined.health_port}/health", timeout=2, trust_env=False)
+        answer = _local.get(f"http://127.0.0.1:{joined.health_port}/health")
         joined.heard = answer.is_success and (joined.heard or _is_heard(joined))
         return joined.heard
     except (httpx.HTTPError, ValueError, KeyError):

@@ -22,6 +22,9 @@ from app.settings import Settings
 LEASE = "mlflow-outbox"
 _LEASE_SECONDS = 60
 _POLL_SECONDS = 1.0
+_BATCH_SECONDS = 4.0
+"""After entries were told. MLflow takes a call of 400 points as easily as one of 20; told each second, one training
+run kept a sixth of a core busy in it."""
 _RUNS = 20
 _ENTRIES = 200
 _MAX_DELAY_SECONDS = 300.0
@@ -58,7 +61,8 @@ class MlflowOutbox:
                 done = await self.drain()
             except (OSError, SQLAlchemyError, TimeoutError) as error:
                 _log.warning("outbox waits for the database", error=type(error).__name__)
-            await asyncio.sleep(0 if done else _POLL_SECONDS)
+            pause = 0.0 if done >= _ENTRIES else _BATCH_SECONDS if done else _POLL_SECONDS
+            await asyncio.sleep(pause)
 
     async def _hold_lease(self) -> bool:
         async with self._database.begin() as session:

@@ -87,10 +87,11 @@ def base_environment(home: Path) -> dict[str, str]:
 
 def answers(url: str) -> Check:
     """A check: GET answers with 2xx."""
+    client = httpx.Client(timeout=_CHECK_SECONDS, trust_env=False)
 
     def check(_pid: int) -> str | None:
         try:
-            response = httpx.get(url, timeout=_CHECK_SECONDS, trust_env=False)
+            response = client.get(url)
         except httpx.HTTPError as error:
             return f"{url}: {error or type(error).__name__}"
         return None if response.is_success else f"{url} answers {response.status_code}"
