@@ -28,6 +28,7 @@ from app.routes import (
     ingest,
     labels,
     metrics,
+    operations,
     prefect_proxy,
     presets,
     problems,
@@ -49,8 +50,8 @@ from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
-    auth, runs, metrics, events, commands, presets, estimates, ingest, datasets, labels, evaluations, blobs, workers,
-    stream, health, prefect_proxy, ui,
+    auth, runs, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels, evaluations, blobs,
+    workers, stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

@@ -3,7 +3,7 @@
 from app.models.access import IdempotencyKey, LoginCode, Session, Token
 from app.models.base import Base, new_id
 from app.models.metrics import IngestBatch, Metric, MetricRollup, Series
-from app.models.operation import Lease, OutboxEntry, Worker
+from app.models.operation import Lease, Operation, OutboxEntry, Worker
 from app.models.results import CollectedBlob, DatasetVersion, Evaluation, EvaluationItem, Label
 from app.models.runs import Artifact, Attempt, Command, Event, Finding, Intervention, Run
 
@@ -26,6 +26,7 @@ __all__ = [
     "LoginCode",
     "Metric",
     "MetricRollup",
+    "Operation",
     "OutboxEntry",
     "Run",
     "Series",

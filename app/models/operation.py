@@ -1,12 +1,11 @@
-"""What keeps the service going: workers, the outbox to MLflow, leases of background tasks."""
+"""What keeps the service going: workers, the outbox to MLflow, operations, leases of background tasks."""
 
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Created, Json, SerialKey, TextKey
-from app.models.runs import run_key
+from app.models.base import Base, Created, Json, SerialKey, TextKey, one_of
 
 
 class Worker(Base):
@@ -27,7 +26,10 @@ class Worker(Base):
 
 
 class OutboxEntry(Base):
-    """Something MLflow has yet to learn; written with the change itself. Kinds: see `app.queries.outbox`."""
+    """Something MLflow has yet to learn; written with the change itself. Kinds: see `app.queries.outbox`.
+
+    It names its run without a foreign key: that a run is gone must reach MLflow after the row is gone.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -36,13 +38,35 @@ class OutboxEntry(Base):
     )
 
     id: Mapped[SerialKey]
-    run_id: Mapped[str] = run_key()
+    run_id: Mapped[str]
     kind: Mapped[str]
     payload: Mapped[Json]
     created_at: Mapped[Created]
     tries: Mapped[int] = mapped_column(server_default="0")
     not_before: Mapped[Created]
     error: Mapped[str | None]
+
+
+class Operation(Base):
+    """Something that was asked for and takes time. What is left to do stands in `data`, so that any process goes on."""
+
+    __tablename__ = "operations"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", ["delete_run"]), "kind"),
+        Index("ix_operations_open", "not_before", "id", postgresql_where=text("finished_at IS NULL")),
+    )
+
+    id: Mapped[TextKey]
+    kind: Mapped[str]
+    target: Mapped[str]
+    """Id of what it is done to."""
+    name: Mapped[str]
+    detail: Mapped[str] = mapped_column(server_default="")
+    data: Mapped[Json]
+    author: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[Created]
+    not_before: Mapped[Created]
+    finished_at: Mapped[datetime | None]
 
 
 class Lease(Base):

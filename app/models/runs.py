@@ -69,6 +69,8 @@ class Run(Base):
     last_step_at: Mapped[datetime | None]
     submit_after: Mapped[Created]
     """Before this moment nobody else hands the run to Prefect: a claim, or the pause before a new attempt."""
+    deleted_at: Mapped[datetime | None]
+    """It is gone for everyone since then; `app.services.deletion` removes what is left of it."""
 
 
 class Attempt(Base):

@@ -20,6 +20,7 @@ async def evaluations(
     query = (
         select(Evaluation, Run.name)
         .join(Run, Run.id == Evaluation.run_id)
+        .where(Run.deleted_at.is_(None))
         .order_by(Evaluation.created_at.desc(), Evaluation.id.desc())
         .limit(limit)
     )

@@ -6,6 +6,7 @@ Kinds and payloads:
 - `artifact`  {"digest", "kind", "name"}: an artifact was committed.
 - `summary`   {}: final figures stand in the run's row.
 - `state`     {"state": ...}: the run changed its state.
+- `delete`    {"kind", "mlflow_run_id"}: the run was deleted; all else that was to be told of it is dropped.
 """
 
 from collections.abc import Iterable
@@ -18,13 +19,19 @@ from sqlalchemy.orm import aliased
 
 from app.models import Artifact, OutboxEntry, Run
 
-Kind = Literal["run", "metrics", "artifact", "summary", "state"]
+Kind = Literal["run", "metrics", "artifact", "summary", "state", "delete"]
 
 
 async def append(session: AsyncSession, run_id: str, kind: Kind, payload: dict[str, Any] | None = None) -> None:
     """Add an entry in the transaction of the change that it tells of."""
     session.add(OutboxEntry(run_id=run_id, kind=kind, payload=payload or {}))
     await session.flush()
+
+
+async def replace_by_deletion(session: AsyncSession, run: Run) -> None:
+    """Tell MLflow of nothing but that the run is gone."""
+    await session.execute(delete(OutboxEntry).where(OutboxEntry.run_id == run.id))
+    await append(session, run.id, "delete", {"kind": run.kind, "mlflow_run_id": run.mlflow_run_id})
 
 
 async def next_runs(session: AsyncSession, limit: int) -> list[str]:

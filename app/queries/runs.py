@@ -16,12 +16,13 @@ SORT_FIELDS: dict[str, Any] = {"created_at": Run.created_at, "name": Run.name, "
 
 async def get(session: AsyncSession, run_id: str) -> Run | None:
     """The run as it is now."""
-    return await session.get(Run, run_id)
+    found: Run | None = await session.scalar(select(Run).where(Run.id == run_id, Run.deleted_at.is_(None)))
+    return found
 
 
 async def lock(session: AsyncSession, run_id: str) -> Run | None:
     """The run, locked until the transaction ends: all changes of one run stand in one row of time."""
-    query = select(Run).where(Run.id == run_id).with_for_update(key_share=True)
+    query = select(Run).where(Run.id == run_id, Run.deleted_at.is_(None)).with_for_update(key_share=True)
     found: Run | None = await session.scalar(query.execution_options(populate_existing=True))
     return found
 
@@ -66,7 +67,7 @@ async def page(
 
 
 def _conditions(filters: dict[str, Any]) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [Run.deleted_at.is_(None)]
     if filters.get("kind"):
         conditions.append(Run.kind.in_(filters["kind"]))
     if filters.get("state"):
@@ -84,8 +85,8 @@ def _conditions(filters: dict[str, Any]) -> list[ColumnElement[bool]]:
 
 async def children(session: AsyncSession, run_id: str) -> list[Run]:
     """Child runs in the order of their making."""
-    query = select(Run).options(defer(Run.spec)).where(Run.parent_id == run_id).order_by(Run.created_at, Run.id)
-    return list(await session.scalars(query))
+    query = select(Run).options(defer(Run.spec)).where(Run.parent_id == run_id, Run.deleted_at.is_(None))
+    return list(await session.scalars(query.order_by(Run.created_at, Run.id)))
 
 
 async def artifacts(session: AsyncSession, run_id: str, kind: str | None = None) -> list[Artifact]:

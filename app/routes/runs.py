@@ -6,10 +6,11 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Header, Query, Request,
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.routes.deps import DatabaseOf, SessionOf, SettingsOf, require
+from app.routes.deps import DatabaseOf, SessionOf, SettingsOf, StoreOf, require
 from app.routes.orchestration import OrchestratorOf
+from app.run_schemas import OperationStatus
 from app.schemas import LaunchRequest, Page, Run, RunSummary
-from app.services import cancellation, idempotency, launch, runs
+from app.services import cancellation, deletion, idempotency, launch, runs
 from app.services.auth import Principal
 from workers.specs.events import Artifact, RunState
 
@@ -101,6 +102,32 @@ async def cancel_run(
     await cancellation.cancel(database, orchestrator, run_id, f"cancelled by {principal.name}")
     async with database.begin() as session:
         return await runs.get_run(session, run_id, settings)
+
+
+@router.delete(
+    "/{run_id}",
+    operation_id="delete_run",
+    summary="Delete a run",
+    status_code=204,
+    responses={202: {"model": OperationStatus, "description": "It is gone; what was stored of it is still removed."}},
+)
+async def delete_run(
+    run_id: str,
+    principal: Annotated[Principal, Depends(require("operator"))],
+    database: DatabaseOf,
+    store: StoreOf,
+    confirm: Annotated[str, Query(max_length=300, description="The run's name, typed once more.")] = "",
+) -> Response:
+    """Metrics, events, evaluations, artifacts and MLflow's run go, with those of its children. It cannot be undone.
+
+    Only what has ended can be deleted. 409 while a run that has not ended, a release or a dataset needs what it made.
+    202 with an operation when removing takes longer than a moment: the run is gone from all lists already.
+    """
+    operation = await deletion.delete(database, store, run_id, confirm, principal.name)
+    if operation.state == "done":
+        return Response(status_code=204)
+    headers = {"Location": f"/api/v1/operations/{operation.id}"}
+    return JSONResponse(operation.model_dump(mode="json"), 202, headers)
 
 
 @router.get(

@@ -25,6 +25,7 @@ _STEP_SECONDS = 15.0
 _STEP_BLOBS = 50_000
 _DELETE_AT_ONCE = 200
 _NUM_EXAMPLES = 20
+_LEAST_GRACE_HOURS = 1.0
 _CLOCK_SLACK = timedelta(minutes=5)
 """The store's clock and the database's may differ by so much."""
 
@@ -84,6 +85,19 @@ async def collect(database: Database, store: BlobStore, request: CollectRequest)
         examples=[blob.sha256 for blob in garbage[:_NUM_EXAMPLES]],
         next_cursor=cursors.encode(following) if following else None,
     )
+
+
+async def collect_named(database: Database, store: BlobStore, sha256s: list[str]) -> list[str]:
+    """Delete those of these blobs that nothing names any more. Returns those that are too young to judge."""
+    wanted, found = set(sha256s), list[StoredBlob]()
+    for prefix in sorted({sha256[:2] for sha256 in wanted}):
+        found += [blob for blob in await store.listing(prefix) if blob.sha256 in wanted]
+    async with database.begin() as session:
+        cutoff = await _cutoff(session, _LEAST_GRACE_HOURS)
+    references, garbage = await _sort_out(database, found, cutoff, apply=True)
+    await _delete(database, store, [blob.sha256 for blob in garbage])
+    settled = {blob.sha256 for blob in garbage} | references.keys()
+    return sorted(blob.sha256 for blob in found if blob.sha256 not in settled)
 
 
 async def _cutoff(session: AsyncSession, grace_hours: float) -> datetime:

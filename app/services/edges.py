@@ -1,4 +1,4 @@
-"""What runs beside the routes for the life of the service: tokens of the settings, live stream, MLflow outbox."""
+"""What runs beside the routes for the life of the service: tokens of the settings, live stream, outbox, upkeep."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +14,7 @@ from app.services.datasets import SampleReader
 from app.services.health import HealthCheck
 from app.services.live import LiveHub
 from app.services.mlflow_outbox import MlflowOutbox
+from app.services.upkeep import Upkeep
 from app.settings import Settings
 
 
@@ -29,7 +30,9 @@ async def edges(app: Starlette, settings: Settings, database: Database) -> Async
     app.state.health = HealthCheck(settings, database)
     app.state.live = hub = LiveHub(plain_url(settings), database)
     outbox = MlflowOutbox(settings, database, store) if settings.mlflow_url else None
+    app.state.upkeep = upkeep = Upkeep(settings, database, store)
     await hub.start()
+    await upkeep.start()
     if outbox:
         await outbox.start()
     try:
@@ -37,4 +40,5 @@ async def edges(app: Starlette, settings: Settings, database: Database) -> Async
     finally:
         if outbox:
             await outbox.stop()
+        await upkeep.stop()
         await hub.stop()

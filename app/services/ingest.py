@@ -32,7 +32,9 @@ async def ingest(session: AsyncSession, run_id: str, batch: Batch, store: BlobSt
     A repeat changes nothing and is answered with `accepted` false. A run that ended with this very attempt still
     accepts repeats, so that a lost answer does not look like fencing.
     """
-    run = await lifecycle.locked(session, run_id)
+    run = await runs.lock(session, run_id)
+    if run is None:  # a conflict, since it must stop the worker
+        raise conflict("run-gone", f"There is no run {run_id[:100]} (any more): it takes no reports.")
     _check_attempt(run, batch.attempt)
     heartbeat = batch.source.endswith(".heartbeat")
     if RunState(run.state).terminal:

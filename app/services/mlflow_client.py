@@ -46,18 +46,24 @@ class MlflowClient:
     async def experiment(self, name: str) -> str:
         """Id of the experiment of that name, made where it is missing."""
         for _ in range(2):
-            try:
-                answer = await self._get("experiments/get-by-name", experiment_name=name)
-                return str(answer["experiment"]["experiment_id"])
-            except MlflowError as error:
-                if error.code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
+            if found := await self.find_experiment(name):
+                return found
             try:
                 return str((await self._post("experiments/create", name=name))["experiment_id"])
             except MlflowError as error:
                 if error.code != "RESOURCE_ALREADY_EXISTS":
                     raise
         raise MlflowError(f"experiment {name!r} is neither there nor can it be made")
+
+    async def find_experiment(self, name: str) -> str | None:
+        """Id of the experiment of that name, None where there is none."""
+        try:
+            answer = await self._get("experiments/get-by-name", experiment_name=name)
+        except MlflowError as error:
+            if error.code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return str(answer["experiment"]["experiment_id"])
 
     async def find_run(self, experiment_id: str, run_id: str) -> str | None:
         """MLflow's id of the run with our id, where an earlier try has made it."""
@@ -79,6 +85,21 @@ class MlflowClient:
         if end_time is not None:
             body["end_time"] = end_time
         await self._post("runs/update", **body)
+
+    async def delete_run(self, run_id: str) -> None:
+        """Delete a run with its files and its versions of registered models. Harmless on one that is gone."""
+        try:
+            run = (await self._get("runs/get", run_id=run_id))["run"]
+        except MlflowError as error:
+            if error.code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return
+        found = await self._get("model-versions/search", filter=f"run_id = '{run_id}'", max_results="100")
+        for version in found.get("model_versions", []):
+            body = {"name": version["name"], "version": version["version"]}
+            await self._call("DELETE", "/model-versions/delete", json=body)
+        await self._call("DELETE", f"-artifacts/artifacts/{run['info']['experiment_id']}/{run_id}/artifacts")
+        await self._post("runs/delete", run_id=run_id)
 
     async def log_metrics(self, run_id: str, points: Iterable[dict[str, Any]]) -> None:
         """Points `{key, value, timestamp (ms), step}`, 1000 a call. A point that is there already is no second one."""
@@ -119,15 +140,15 @@ class MlflowClient:
         return str(made["model_version"]["version"])
 
     async def _get(self, path: str, **parameters: str) -> dict[str, Any]:
-        return await self._call("GET", path, params=parameters)
+        return await self._call("GET", f"/{path}", params=parameters)
 
     async def _post(self, path: str, **body: Any) -> dict[str, Any]:
-        return await self._call("POST", path, json=body)
+        return await self._call("POST", f"/{path}", json=body)
 
     async def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         for number in range(1, _TRIES + 1):
             try:
-                answer = await self._client.request(method, f"/api/2.0/mlflow/{path}", **arguments)
+                answer = await self._client.request(method, f"/api/2.0/mlflow{path}", **arguments)
                 if answer.status_code not in _RETRY or number == _TRIES:
                     return _check(answer)
             except httpx.HTTPError as error:

@@ -34,6 +34,9 @@ class MlflowRecord:
 
     async def tell(self, run_id: str, entries: list[OutboxEntry]) -> None:
         """Entries of one kind. Raises MlflowError; OSError and ValueError when the store or a payload is broken."""
+        if entries[0].kind == "delete":
+            await self._delete(run_id, entries[0].payload)
+            return
         async with self._database.begin() as session:
             run = await outbox.run_row(session, run_id)
             parent = await outbox.parent_mlflow_id(session, run) if run else None
@@ -51,6 +54,13 @@ class MlflowRecord:
                 if parent:
                     await self._client.set_tags(mlflow_id, {"mlflow.parentRunId": parent})
                 await self._state(run, mlflow_id, RunState(entries[0].payload["state"]))
+
+    async def _delete(self, run_id: str, payload: dict[str, Any]) -> None:
+        """MLflow's run, with its files and versions of models; also one that was made while we deleted ours."""
+        experiment_id = await self._client.find_experiment(f"headrace/{payload['kind']}")
+        found = {payload.get("mlflow_run_id"), experiment_id and await self._client.find_run(experiment_id, run_id)}
+        for mlflow_id in sorted(filter(None, found)):
+            await self._client.delete_run(mlflow_id)
 
     async def _link(self, run: Run, parent: str | None) -> tuple[str, str]:
         """MLflow's ids of experiment and run; both are made where they are missing."""

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, update
 
 from app.models import Artifact, OutboxEntry, Run, new_id
 from app.queries import outbox
+from app.services import deletion
 from app.services.blobs import build_store
 from app.services.mlflow_client import MlflowClient, MlflowError, metric_name
 from app.services.mlflow_outbox import MlflowOutbox
@@ -245,6 +246,39 @@ async def test_while_mlflow_is_away_reports_wait_in_order(settings, database, ml
     assert await back.drain() == 2
     await back.stop()
     assert mlflow_client.get_run((await row_of(database, run_id)).mlflow_run_id).info.status == "RUNNING"
+
+
+async def test_a_deleted_run_goes_from_mlflow_though_mlflow_was_away(settings, database, teller, mlflow_client):
+    run_id = await put_run(database, kind="release", state="completed")
+    name, digest = f"gone-{run_id}", "sha256:" + hashlib.sha256(run_id.encode()).hexdigest()
+    files = [{"path": "README.md", **await put_blob(settings, run_id.encode())}]
+    async with database.begin() as session:
+        session.add(Artifact(run_id=run_id, attempt=1, kind="release", name=name, digest=digest, files=files))
+    await report(database, run_id, "artifact", {"digest": digest, "kind": "release", "name": name})
+    await teller.drain()
+    mlflow_id = (await row_of(database, run_id)).mlflow_run_id
+    assert mlflow_client.list_artifacts(mlflow_id, f"release/{name}")
+    async with database.begin() as session:  # as if the link to MLflow's run had been lost in a crash
+        await session.execute(update(Run).where(Run.id == run_id).values(mlflow_run_id=None))
+    store = build_store(settings)
+    async with database.begin() as session:
+        operation_id = await deletion.request(session, run_id, "toy run", "me")
+    await deletion.proceed(database, store, operation_id, 30)
+    assert await row_of(database, run_id) is None
+    away = MlflowOutbox(
+        Settings(**(settings.model_dump() | {"mlflow_url": f"http://127.0.0.1:{free_port()}"})), database, store
+    )
+    assert await away.drain() == 0
+    await away.stop()
+    assert await waiting(database) == 1, "the row is gone, and MLflow must still learn of it"
+    async with database.begin() as session:
+        (entry,) = await outbox.entries(session, run_id, 10)
+        await session.execute(update(OutboxEntry).values(not_before=func.now()))
+    assert await teller.drain() == 1
+    assert mlflow_client.get_run(mlflow_id).info.lifecycle_stage == "deleted"
+    assert mlflow_client.search_model_versions(f"name = '{name}'") == []
+    assert mlflow_client.list_artifacts(mlflow_id, f"release/{name}") == []
+    await teller._record.tell(run_id, [entry])  # as if this process had died before it removed the entry
 
 
 async def test_a_wrong_password_is_told_and_loses_nothing(settings, database):

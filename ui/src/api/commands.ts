@@ -6,6 +6,9 @@ import { keys } from './queries';
 export const cancelRun = (id: string) =>
   dataOf(api.POST('/api/v1/runs/{run_id}/cancel', { params: { path: { run_id: id } } }));
 
+/** `confirm` is the run's name, as a person typed it. */
+export const deleteRun = (id: string, confirm: string) => api.DELETE('/api/v1/runs/{run_id}', { params: { path: { run_id: id }, query: { confirm } } });
+
 export const sendCommand = (id: string, kind: Schemas['CommandRequest']['kind'], args: Record<string, unknown> = {}) =>
   dataOf(api.POST('/api/v1/runs/{run_id}/commands', { params: { path: { run_id: id } }, body: { kind, arguments: args } }));
 

@@ -149,7 +149,14 @@ export interface paths {
         get: operations["get_run"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a run
+         * @description Metrics, events, evaluations, artifacts and MLflow's run go, with those of its children. It cannot be undone.
+         *
+         *     Only what has ended can be deleted. 409 while a run that has not ended, a release or a dataset needs what it made.
+         *     202 with an operation when removing takes longer than a moment: the run is gone from all lists already.
+         */
+        delete: operations["delete_run"];
         options?: never;
         head?: never;
         patch?: never;
@@ -209,6 +216,26 @@ export interface paths {
          * @description The checkpoint that was committed last, by whatever attempt; 404 when there is none yet.
          */
         get: operations["get_latest_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations/{operation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an operation is
+         * @description Finished operations are kept for 30 days.
+         */
+        get: operations["get_operation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1969,6 +1996,45 @@ export interface components {
              */
             expires_at: string;
         };
+        /**
+         * OperationStatus
+         * @description Something that takes time.
+         */
+        OperationStatus: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "delete_run";
+            /**
+             * Target
+             * @description Id of what it is done to.
+             */
+            target: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "done";
+            /**
+             * Detail
+             * @description What is left to do, in words.
+             */
+            detail: string;
+            /** Author */
+            author: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+        };
         /** Page[Cluster] */
         Page_Cluster_: {
             /** Items */
@@ -2912,6 +2978,56 @@ export interface operations {
             };
         };
     };
+    delete_run: {
+        parameters: {
+            query?: {
+                /** @description The run's name, typed once more. */
+                confirm?: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone; what was stored of it is still removed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationStatus"];
+                };
+            };
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cancel_run: {
         parameters: {
             query?: never;
@@ -3012,6 +3128,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Artifact"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                operation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationStatus"];
                 };
             };
             /** @description The request was refused; the body says why. */

@@ -2,12 +2,14 @@
 import { Modal } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 
-export function Confirm({ opened, onClose, title, children, verb, name, pending, onConfirm }: {
+export function Confirm({ opened, onClose, title, children, verb, keep = 'Keep it', name, pending, onConfirm }: {
   opened: boolean;
   onClose: () => void;
   title: string;
   children: ReactNode;
   verb: string;
+  /** The other button. */
+  keep?: string;
   /** Must be typed. */
   name: string;
   pending: boolean;
@@ -33,7 +35,7 @@ export function Confirm({ opened, onClose, title, children, verb, name, pending,
         </label>
         <div className="row" style={{ justifyContent: 'flex-end' }}>
           <button type="button" className="btn" onClick={onClose}>
-            Keep it running
+            {keep}
           </button>
           <button type="submit" className="btn danger primary" aria-disabled={!ready}>
             {verb}

@@ -1,13 +1,15 @@
 // What a person may ask of a run. A control is "sent" until the worker's next call answers.
 import { Menu } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconDeviceFloppy, IconDots, IconExternalLink, IconLink, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRotate } from '@tabler/icons-react';
+import { IconCopy, IconDeviceFloppy, IconDots, IconExternalLink, IconLink, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRotate, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { cancelRun, commandsQuery, sendCommand } from '../../api/commands';
 import { keys, type Run } from '../../api/queries';
 import { Confirm } from '../../components/Confirm';
 import { isTerminal } from '../../components/state';
 import { spellOut } from '../../figures/words';
+import { DeleteRun } from './DeleteRun';
 
 type Kind = Parameters<typeof sendCommand>[1];
 
@@ -39,7 +41,7 @@ function Cancel({ run, opened, onClose }: { run: Run; opened: boolean; onClose: 
     onSettled: () => client.invalidateQueries({ queryKey: keys.runs }),
   });
   return (
-    <Confirm opened={opened} onClose={onClose} title="Stop this run" verb="Stop run" name={run.name} pending={cancel.isPending} onConfirm={() => cancel.mutate()}>
+    <Confirm opened={opened} onClose={onClose} title="Stop this run" verb="Stop run" keep="Keep it running" name={run.name} pending={cancel.isPending} onConfirm={() => cancel.mutate()}>
       <p>
         The run ends and cannot be resumed.{run.kind === 'pipeline' ? ' Its stages are cancelled too.' : ''} Checkpoints and curves that were saved stay.
       </p>
@@ -48,7 +50,7 @@ function Cancel({ run, opened, onClose }: { run: Run; opened: boolean; onClose: 
   );
 }
 
-function More({ run, command }: { run: Run; command: ReturnType<typeof useCommand> }) {
+function More({ run, command, onDelete }: { run: Run; command: ReturnType<typeof useCommand>; onDelete: () => void }) {
   const live = run.kind === 'training' && run.state === 'running';
   return (
     <Menu position="bottom-end" shadow="sm">
@@ -71,6 +73,11 @@ function More({ run, command }: { run: Run; command: ReturnType<typeof useComman
         <Menu.Item leftSection={<IconLink size={14} />} onClick={() => void navigator.clipboard.writeText(run.id)}>
           Copy run id
         </Menu.Item>
+        {isTerminal(run.state) && (
+          <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={onDelete}>
+            Delete…
+          </Menu.Item>
+        )}
       </Menu.Dropdown>
     </Menu>
   );
@@ -78,6 +85,7 @@ function More({ run, command }: { run: Run; command: ReturnType<typeof useComman
 
 export function Controls({ run }: { run: Run }) {
   const [opened, dialog] = useDisclosure(false);
+  const [deleting, deletion] = useDisclosure(false);
   const command = useCommand(run);
   const training = run.kind === 'training';
   return (
@@ -103,7 +111,13 @@ export function Controls({ run }: { run: Run }) {
           <IconPlayerStop size={14} stroke={1.75} /> Stop…
         </button>
       )}
-      <More run={run} command={command} />
+      {isTerminal(run.state) && (
+        <Link to="/launch" search={{ from: run.id }} className="btn">
+          <IconCopy size={14} stroke={1.75} /> Launch again…
+        </Link>
+      )}
+      <More run={run} command={command} onDelete={deletion.open} />
+      <DeleteRun run={run} opened={deleting} onClose={deletion.close} />
       <Cancel run={run} opened={opened} onClose={dialog.close} />
     </div>
   );
