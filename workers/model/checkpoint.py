@@ -1,25 +1,46 @@
 """Weights on disk: `model.safetensors` beside `model.json` ({"model": spec, "vocab_size": n}). No pickle."""
 
+import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import safetensors.torch
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
+from torch import Tensor
 
 from workers.model.transformer import Transformer
 from workers.specs.training.model import Model
+
+_TYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""Names of types in safetensors files."""
+_CHUNK = 1 << 22
 
 
 def save_model(folder: Path, model: Transformer, model_spec: Model, vocab_size: int) -> None:
     """Write the weights and their description into `folder` (made when missing), each file atomically."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_file(folder / "model.safetensors", safetensors.torch.save(weights))
-    description = {"model": model_spec.model_dump(), "vocab_size": vocab_size}
-    write_file(folder / "model.json", json.dumps(description, indent=2).encode())
+    write_tensors(folder / "model.safetensors", model.state_dict())
+    write_file(folder / "model.json", describe_model(model_spec, vocab_size))
+
+
+def describe_model(model_spec: Model, vocab_size: int) -> bytes:
+    """The content of `model.json`."""
+    return json.dumps({"model": model_spec.model_dump(), "vocab_size": vocab_size}, indent=2).encode()
 
 
 def load_model(folder: Path, device: str | torch.device = "cpu") -> tuple[Transformer, Model, int]:
@@ -48,12 +69,48 @@ def load_model(folder: Path, device: str | torch.device = "cpu") -> tuple[Transf
     return model.eval(), spec, vocab_size
 
 
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """A safetensors file, atomically; its SHA-256 (hex). https://github.com/huggingface/safetensors#format
+
+    Tensors go to the file piece by piece, without a second copy in memory, and hashing and writing leave Python's lock
+    to others: training goes on beside it.
+    """
+    # Wide types first: readers want each tensor at a multiple of its own width.
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0]))
+    header, at = {}, 0
+    for name, tensor in ordered:
+        end = at + tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": _TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    digest = hashlib.sha256()
+    with _new_file(path) as file:
+        for piece in (len(text).to_bytes(8, "little"), text, *(_bytes_of(tensor) for _, tensor in ordered)):
+            for start in range(0, len(piece), _CHUNK):
+                chunk = piece[start : start + _CHUNK]
+                digest.update(chunk)
+                file.write(chunk)
+    return digest.hexdigest()
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy())
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write beside, fsync, rename: the file is there whole or not at all."""
+    with _new_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
     partial = path.with_name(path.name + ".partial")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.rename(path)

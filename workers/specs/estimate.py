@@ -125,9 +125,10 @@ def estimate(
         flops_per_token=sum(by_stage) / spec.num_tokens,
         total_flops=total_flops,
         training_seconds=total_flops / (speeds.flops_per_second * spec.resources.num_processes),
-        # Weights and optimizer stay; beside them lie gradients with activations, or with the weights before the update.
+        # Weights and optimizer stay, with their copy that is being written, which a GPU does not hold; beside them lie
+        # gradients with activations, or with the weights before the update.
         memory_bytes=speeds.base_bytes
-        + _FLOAT32 * (num_parameters + kept)
+        + _FLOAT32 * (num_parameters + kept) * (2 if spec.checkpointing.asynchronous and device == "cpu" else 1)
         + _FLOAT32 * num_parameters
         + max(activations + logits, _FLOAT32 * num_parameters),
         checkpoint_bytes=float(_FLOAT32 * (num_parameters + kept)),

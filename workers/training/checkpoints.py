@@ -8,13 +8,13 @@
         trainer.json                    position, counts, controller, drills, identity of the run
         checksums.json                  SHA-256 of each file above
 
-The order is by (branch, step): a roll-back or resume opens a new branch, so the greatest is where the run stands.
+Which of them stay, and which is the newest: `workers.training.checkpoint_store`.
 """
 
 import errno
+import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,13 +25,21 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from workers.model.checkpoint import save_model, write_file
-from workers.model.transformer import Transformer
+from workers.model.checkpoint import write_file, write_tensors
 from workers.storage import file_sha256
 from workers.training.errors import CheckpointError
 
-NAME = re.compile(r"step-(\d{8,})-branch-(\d{3,})")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(slots=True, frozen=True)
+class Contents:
+    """What a checkpoint holds: tensors by the file that they go into, and the other files as they are."""
+
+    tensors: Mapping[str, Mapping[str, Tensor]]
+    """Of `model`, `losses`, `optimizer` and `random`."""
+    files: Mapping[str, bytes]
+    """`trainer.json` and `model.json`."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,111 +79,34 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder} is no whole checkpoint: {error}") from error
 
 
-def write_checkpoint(
-    folder: Path,
-    model: Transformer,
-    losses: Mapping[str, Tensor],
-    optimizer: Mapping[str, Tensor],
-    random: Mapping[str, Tensor],
-    trainer: object,
-) -> None:
-    """Write beside, fsync, rename. Raises CheckpointError, with nothing left behind, when it cannot be written."""
+def write_checkpoint(folder: Path, contents: Contents) -> int:
+    """Write beside, fsync, rename. Returns its size in bytes.
+
+    Raises CheckpointError, with nothing left behind, when it cannot be written.
+    """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        save_model(partial, model, model.spec, model.vocab_size)
-        if losses:
-            own = {name: tensor.detach().cpu().contiguous() for name, tensor in losses.items()}
-            write_file(partial / "losses.safetensors", safetensors.torch.save(own))
-        write_file(partial / "optimizer.safetensors", safetensors.torch.save(dict(optimizer)))
-        write_file(partial / "random.safetensors", safetensors.torch.save(dict(random)))
-        write_file(partial / "trainer.json", json.dumps(trainer, indent=1).encode())
-        checksums = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
-        write_file(partial / "checksums.json", json.dumps(checksums, indent=1).encode())
+        partial.mkdir(parents=True)
+        checksums = {}
+        for name, tensors in contents.tensors.items():
+            if tensors or name != "losses":
+                checksums[f"{name}.safetensors"] = write_tensors(partial / f"{name}.safetensors", tensors)
+        for name, content in contents.files.items():
+            write_file(partial / name, content)
+            checksums[name] = hashlib.sha256(content).hexdigest()
+        write_file(partial / "checksums.json", json.dumps(checksums, indent=1, sort_keys=True).encode())
+        num_bytes = sum(path.stat().st_size for path in partial.iterdir())
         _sync_folder(partial)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
         _sync_folder(folder.parent)
+        return num_bytes
     except OSError as error:
-        hint = " Free some space or lower checkpointing.keep, then resume." if error.errno in NO_ROOM else ""
+        hint = " Free some space or lower checkpointing.keep." if error.errno in NO_ROOM else ""
         raise CheckpointError(f"checkpoint {folder} cannot be written: {error}.{hint}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-class CheckpointStore:
-    """The checkpoints of one run in one folder."""
-
-    def __init__(self, folder: Path, keep: int) -> None:
-        self.folder, self.keep = folder, keep
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def path(self, step: int, branch: int) -> Path:
-        """Where the checkpoint of this step and branch lies."""
-        return self.folder / f"step-{step:08d}-branch-{branch:03d}"
-
-    def holds(self, folder: Path, trainer: dict[str, Any]) -> bool:
-        """Is this very moment saved already? Then nothing need be written, nor changed under a reader's feet."""
-        try:
-            return open_checkpoint(folder).trainer == json.loads(json.dumps(trainer))
-        except CheckpointError:
-            return False
-
-    def all(self) -> list[Path]:
-        """Folders of all checkpoints, the newest first. Unfinished ones have another name."""
-        return [path for *_, path in sorted(self._numbered(), reverse=True)]
-
-    def newest(self, before_step: int | None = None) -> tuple[Checkpoint | None, list[str]]:
-        """The newest sound checkpoint (with at most `before_step` updates), and what is wrong with newer ones.
-
-        Damaged ones are moved aside, under names that are never chosen.
-        """
-        damaged = []
-        for _, step, path in sorted(self._numbered(), reverse=True):
-            if before_step is not None and step > before_step:
-                continue
-            try:
-                return open_checkpoint(path), damaged
-            except CheckpointError as error:
-                damaged.append(str(error))
-                aside = path.with_name(f"damaged-{path.name}")
-                shutil.rmtree(aside, ignore_errors=True)
-                path.rename(aside)
-        return None, damaged
-
-    def prune(self, in_use: set[Path]) -> None:
-        """Delete all but the newest `keep`, and what crashed processes left half-written."""
-        for path in self.all()[self.keep :]:
-            if path not in in_use:
-                shutil.rmtree(path, ignore_errors=True)
-        for path in self.folder.glob(".*.partial"):
-            if not path.name.endswith(f".{os.getpid()}.partial"):
-                shutil.rmtree(path, ignore_errors=True)
-
-    def drop_after(self, step: int, in_use: set[Path]) -> None:
-        """Delete checkpoints of more than `step` updates: a roll-back has left their line."""
-        for _, saved_at, path in self._numbered():
-            if saved_at > step and path not in in_use:
-                shutil.rmtree(path, ignore_errors=True)
-
-    def _numbered(self) -> list[tuple[int, int, Path]]:
-        found = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
-        return [(int(match[2]), int(match[1]), path) for match, path in found if match]
-
-
-def find_checkpoint(path: Path) -> tuple[Checkpoint, list[str]]:
-    """The checkpoint at `path`, or the newest sound one in a folder of them; and what is wrong with newer ones.
-
-    Raises CheckpointError when there is none.
-    """
-    if (path / "trainer.json").is_file():
-        return open_checkpoint(path), []
-    for folder in (path / "checkpoints", path):
-        if folder.is_dir():
-            checkpoint, damaged = CheckpointStore(folder, 2).newest()
-            if checkpoint:
-                return checkpoint, damaged
-    raise CheckpointError(f"there is no sound checkpoint in {path} to resume from")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -44,8 +44,9 @@ class Controls:
         if hold is None:
             self._hold = None
         elif self._hold is None or self._hold[0] != hold:
-            engine.save()
-            if not self._someone_answers():
+            someone = self._someone_answers()
+            engine.save(wait=not someone)
+            if not someone:
                 raise TrainingStopped(hold)
             engine.reporter.event("warning", hold, step=engine.state.step, hold=True)
             self._hold = (hold, now + engine.watch.reminder_seconds)
@@ -72,7 +73,7 @@ class Controls:
         engine, step = self.engine, self.engine.state.step
         try:
             if command.kind == "stop":
-                engine.save()
+                engine.save(wait=True)
                 engine.reporter.ack(command.id)
                 raise TrainingStopped(f"stopped by request after {step} steps", by_person=True)
             if command.kind == "checkpoint":

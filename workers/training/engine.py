@@ -1,5 +1,6 @@
 """The parts of one training process, put together from a spec."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from workers.model.checkpoint import describe_model
 from workers.model.transformer import Transformer
 from workers.monitoring import build_controller
 from workers.monitoring.telemetry import Watch
@@ -15,7 +17,8 @@ from workers.reporter import Reporter
 from workers.specs.training import TrainingSpec
 from workers.specs.training.stages import PlannedStage
 from workers.training.batches import BatchOrder
-from workers.training.checkpoints import Checkpoint, CheckpointStore, write_checkpoint
+from workers.training.checkpoint_store import CheckpointStore
+from workers.training.checkpoints import Checkpoint, Contents
 from workers.training.clipping import Clipper, build_clipper
 from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dtype
 from workers.training.drills import Drills
@@ -28,6 +31,7 @@ from workers.training.objective import Objective
 from workers.training.optimizers import OptimizerSet, build_optimizer
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
+from workers.training.saver import Saver
 from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
 from workers.training.speed import SpeedMeter
@@ -65,6 +69,7 @@ class Engine:
     """None: monitoring is off."""
     state: TrainerState
     store: CheckpointStore
+    saver: Saver
     publisher: Publisher
     reporter: Reporter
     identity: dict[str, Any]
@@ -79,22 +84,28 @@ class Engine:
         if self.model.spec.rope_theta != self.stage.rope_theta:
             self.model.spec = self.model.spec.model_copy(update={"rope_theta": self.stage.rope_theta})
 
-    def save(self) -> None:
-        """Write a checkpoint of this moment, report it, publish it, and let old ones go. Rank 0 does the work."""
-        if self.accelerator.is_main_process:
-            self._write()
-        self.accelerator.wait_for_everyone()
+    def save(self, *, wait: bool = False) -> None:
+        """Write a checkpoint of this moment, report it, publish it, and let old ones go. Rank 0 does the work.
 
-    def _write(self) -> None:
-        state, trainer = self.state, self._trainer()
-        folder = self.store.path(state.step, state.branch)
-        if self.store.holds(folder, trainer):
-            return
-        losses = self.objective.losses.state_dict()
-        write_checkpoint(folder, self.model, losses, self.optimizers.state_tensors(), generator_states(), trainer)
-        self.reporter.event("checkpoint", f"saved {folder.name}", step=state.step, branch=state.branch)
-        self.publisher.add(folder, state.step)
-        self.store.prune(self.publisher.in_use())
+        wait: until it is on disk. Raises CheckpointError where `Saver.save` does.
+        """
+        if self.accelerator.is_main_process:
+            self.saver.save(self.store.path(self.state.step, self.state.branch), self._contents(), wait=wait)
+        if wait:
+            self.accelerator.wait_for_everyone()
+
+    def _contents(self) -> Contents:
+        tensors = {
+            "model": self.model.state_dict(),
+            "losses": self.objective.losses.state_dict(),
+            "optimizer": self.optimizers.state_tensors(),
+            "random": generator_states(),
+        }
+        files = {
+            "model.json": describe_model(self.model.spec, self.model.vocab_size),
+            "trainer.json": json.dumps(self._trainer(), indent=1).encode(),
+        }
+        return Contents(tensors, files)
 
     def load(self, checkpoint: Checkpoint) -> TrainerState:
         """Take up weights, optimizer and generators of a checkpoint; its position is returned.
@@ -152,6 +163,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
     objective = Objective(model, build_losses(spec, teacher.shape if teacher else None)).to(device)
     module = accelerator.prepare(torch.compile(objective, dynamic=False) if spec.compile else objective)
     watch = build_controller(spec.monitoring)
+    store = CheckpointStore(out / "checkpoints", spec.checkpointing)
     return Engine(
         spec=spec,
         accelerator=accelerator,
@@ -171,7 +183,8 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         watch=watch or NoWatch(),
         token_counts=TokenCounts(data.order, spec.plan, data.vocab_size) if watch else None,
         state=TrainerState(),
-        store=CheckpointStore(out / "checkpoints", spec.checkpointing.keep),
+        store=store,
+        saver=Saver(spec.checkpointing, store, publisher, reporter, pinned=device.type == "cuda"),
         publisher=publisher,
         reporter=reporter,
         identity=identity(spec, dataset, dtype, distillation_identity(spec)),

@@ -34,6 +34,7 @@ class Loop:
         """Train to the end. Raises TrainingStopped when a person or the controller ends it early."""
         engine = self.engine
         while engine.state.step < engine.spec.num_steps:
+            engine.saver.check()
             self.controls.obey()
             self._enter_stage()
             if engine.state.step < engine.spec.num_steps and self._step():
@@ -133,6 +134,7 @@ class Loop:
         if step % engine.spec.heldout.every_steps == 0 or last:
             loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
             engine.reporter.metrics(step - 1, {"heldout_loss": loss}, engine.state.branch)
+            engine.state.heldout = (step, loss)
         if step % engine.spec.checkpointing.every_steps == 0 or last or self._checkpoint_asked:
             self._checkpoint_asked = False
             engine.save()
@@ -143,7 +145,7 @@ class Loop:
         self._report(decision)
         if decision.stop:
             engine.optimizers.zero_grad()
-            engine.save()
+            engine.save(wait=True)
             raise TrainingStopped(decision.stop)
         if decision.skip_batches:
             onset = decision.interventions[-1].evidence.get("onset", engine.state.step)
@@ -175,6 +177,7 @@ class Loop:
         """
         engine, left = self.engine, self.engine.state.step
         engine.optimizers.zero_grad()
+        engine.saver.settle()
         folder = self._choose(before_step)
         if folder is None:
             engine.reporter.event("warning", f"no checkpoint from before step {before_step} to go back to", step=left)

@@ -48,6 +48,8 @@ class TrainerState:
     last_loss: float | None = None
     seconds: float = 0.0
     """Time spent in steps."""
+    heldout: tuple[int, float] | None = None
+    """Updates done when the held-out loss was last measured, and what it was."""
 
     @property
     def stage(self) -> int:
@@ -95,7 +97,7 @@ class TrainerState:
     def go_back(self, saved: "TrainerState") -> None:
         """Take up the place of an earlier checkpoint on a new branch; what was learnt since is kept."""
         self.step, self.stage_batches, self.tokens = saved.step, list(saved.stage_batches), saved.tokens
-        self.last_loss = saved.last_loss
+        self.last_loss, self.heldout = saved.last_loss, saved.heldout
         self.branch += 1
         self.num_rollbacks += 1
 
@@ -110,7 +112,8 @@ class TrainerState:
         if "next_batch" in values:
             values["stage_batches"] = [values.pop("next_batch")]
         spans = [(0, *span) if len(span) == 2 else tuple(span) for span in values.pop("skipped")]
-        return cls(**values, skipped=spans)
+        heldout = values.pop("heldout", None)
+        return cls(**values, skipped=spans, heldout=tuple(heldout) if heldout else None)
 
 
 def identity(

@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.reporter import Reporter
 from workers.specs.training import TrainingSpec
-from workers.training.checkpoints import find_checkpoint
+from workers.training.checkpoint_store import find_checkpoint
 from workers.training.devices import determinism
 from workers.training.engine import Engine, build_engine
 from workers.training.loop import Loop
@@ -73,8 +73,10 @@ def train_here(
             begin(engine, resume, first_branch)
             try:
                 Loop(engine).run()
+                engine.saver.finish()
             finally:
                 engine.meter.files.flush()
+                engine.saver.join()
             summary = summarize(engine)
         except BaseException:
             publisher.abandon()
@@ -88,6 +90,8 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
     """Take up a checkpoint or start afresh; either way a checkpoint of the start is there before the first step."""
     spec, reporter = engine.spec, engine.reporter
     engine.state.branch = first_branch
+    if engine.accelerator.is_main_process:
+        engine.store.drop_unfinished()
     if resume:
         checkpoint, damaged = find_checkpoint(resume)
         for problem in damaged:
@@ -118,7 +122,7 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         dtype=engine.dtype,
         device=str(engine.accelerator.device),
     )
-    engine.save()
+    engine.save(wait=True)
 
 
 def _show_model(engine: Engine) -> None:

@@ -24,6 +24,24 @@ class Checkpointing(Spec):
     every_steps: int = Field(100, ge=1)
     keep: int = Field(3, ge=2)
     """The newest so many stay; the last of a run always does."""
+    keep_every_steps: int | None = Field(None, ge=1)
+    """Those of each so many steps stay too, for good. None: no others."""
+    keep_best: bool = True
+    """So does the one with the lowest held-out loss, among those whose step measured it."""
+    asynchronous: bool = True
+    """Write beside the training, from a copy in memory as large as the checkpoint. Off: training waits for the disk."""
+    on_failure: Literal["continue", "stop"] = "continue"
+    """What a checkpoint that cannot be written means: a warning and another try at the next one, or the run's end. The
+    first and the last one of a run must be written in any case."""
+
+    @model_validator(mode="after")
+    def _kept_steps_have_checkpoints(self) -> Self:
+        if self.keep_every_steps and self.keep_every_steps % self.every_steps:
+            raise ValueError(
+                f"keep_every_steps {self.keep_every_steps} is no multiple of every_steps {self.every_steps}: "
+                "at most of these steps there would be no checkpoint to keep"
+            )
+        return self
 
 
 class HeldOut(Spec):

@@ -79,9 +79,9 @@ class OptimizerSet:
         return {}
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """The whole state as `part/parameter/key` -> tensor on the CPU."""
+        """The whole state as `part/parameter/key` -> the tensor itself, not a copy."""
         return {
-            f"{label}/{self._names[id(parameter)]}/{key}": torch.as_tensor(value).detach().cpu().contiguous()
+            f"{label}/{self._names[id(parameter)]}/{key}": torch.as_tensor(value).detach()
             for label, part in self.parts.items()
             for parameter, state in part.state.items()
             for key, value in state.items()
