@@ -1,12 +1,15 @@
 """trafilatura, as FineWeb uses it. https://trafilatura.readthedocs.io"""
 
 import logging
+from copy import copy
 
 from trafilatura import extract
 from trafilatura.deduplication import LRUCache
+from trafilatura.settings import Extractor as Options
 
 from workers.curation.document import Document, Drop, RawRecord, Reject
 from workers.curation.extractors._clock import LateError, call_limited
+from workers.curation.extractors._faster import speed_up
 from workers.curation.extractors._shared import decode_html, make_document
 from workers.specs.curation.extractors import Trafilatura
 
@@ -25,6 +28,8 @@ class TrafilaturaExtractor:
 
     def __init__(self, settings: Trafilatura) -> None:
         self.settings = settings
+        self._options = Options(precision=settings.favor_precision, comments=False)
+        speed_up()
 
     def extract(self, record: RawRecord) -> Document | Drop | Reject:
         """The document; a drop `trafilatura.no_text` or `trafilatura.timeout_seconds`; a reject."""
@@ -41,12 +46,6 @@ class TrafilaturaExtractor:
         return make_document(record, text, "trafilatura")
 
     def _text(self, html: str) -> str:
-        return (
-            extract(
-                html,
-                favor_precision=self.settings.favor_precision,
-                include_comments=False,
-                deduplicate=LRUCache(maxsize=_SEGMENTS) if self.settings.deduplicate else False,
-            )
-            or ""
-        )
+        options = copy(self._options)
+        options.dedup = LRUCache(maxsize=_SEGMENTS) if self.settings.deduplicate else False
+        return extract(html, options=options) or ""
