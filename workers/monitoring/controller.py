@@ -19,13 +19,17 @@ from workers.monitoring.ladder import Ladders
 from workers.monitoring.panel import Panel
 from workers.monitoring.records import make_finding, make_intervention, report_failure
 from workers.monitoring.scales import Scale
-from workers.monitoring.telemetry import Decision, Settings, Telemetry
+from workers.monitoring.telemetry import AFTER_UPDATE, Decision, Settings, Telemetry, by_layer
 from workers.specs.events import Finding, Intervention
 from workers.specs.monitoring import FindingKind, Monitoring, Rule
 
 SPIKES = {"loss": "loss_spike", "grad_norm": "gradient_spike", "update_norm": "update_spike"}
 ORDER = ("non_finite", "odd_batch", *SPIKES.values(), *get_args(FindingKind))
 """Of findings with the same onset the first in this order is taken for the cause."""
+
+SYMPTOMS = frozenset({"non_finite", "odd_batch", "spike", "divergence", "attention_logits"})
+"""Detectors whose sightings may belong to another trouble. The others, where no rule answers them, are told and are
+nobody's cause: a plateau begins long before a spike."""
 
 
 def build_controller(spec: Monitoring) -> "Controller | None":
@@ -75,6 +79,9 @@ class Controller:
         values = {"loss": telemetry.loss, "grad_norm": telemetry.grad_norm, **telemetry.scalars}
         if logits := telemetry.layers.get("max_attention_logit"):
             values["max_attention_logit"] = max(logits)
+        if telemetry.scheduled_lr is not None:
+            values["scheduled_lr"] = telemetry.scheduled_lr
+        values |= by_layer(telemetry.layers, leave_out=AFTER_UPDATE)
         return self._judge(telemetry.step, values, updated=False)
 
     def after_update(self, telemetry: Telemetry) -> Decision:
@@ -84,6 +91,7 @@ class Controller:
             values["update_norm"] = telemetry.update_norm
             if telemetry.scheduled_lr is not None:
                 values["scheduled_lr"] = telemetry.scheduled_lr
+        values |= by_layer({name: of for name, of in telemetry.layers.items() if name in AFTER_UPDATE})
         decision = self._judge(telemetry.step, values, updated=True)
         self._lr.advance()
         self._clip.advance()
@@ -163,7 +171,9 @@ class Controller:
         for kind, error in failures:
             self._num_findings += 1
             decision.findings.append(report_failure(self._num_findings, kind, error, step))
-        sightings = [s for s in seen if s.detector == "non_finite" or not self._muted(step, s.series)]
+        loud = [s for s in seen if s.detector == "non_finite" or not self._muted(step, s.series)]
+        sightings = [s for s in loud if s.detector in SYMPTOMS or self._ladders.rule(s.detector)]
+        decision.findings += [self._finding(s, s.detector) for s in loud if s not in sightings]
         if sightings:
             onset, kind = self._origin(step, sightings)
             found = [self._finding(sighting, kind) for sighting in sightings]

@@ -28,7 +28,10 @@ class History:
         for series, value in values.items():
             if series not in self._points:
                 self._points[series] = deque(maxlen=LENGTH)
-            self._points[series].append((step, value))
+            points = self._points[series]
+            if points and points[-1][0] == step:  # told before the update and after it
+                points.pop()
+            points.append((step, value))
 
     def rewind(self, step: int) -> None:
         """Forget everything from `step` on."""

@@ -3,7 +3,29 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workers.monitoring.detectors import attention_logits, divergence, non_finite, odd_batch, spike
+from workers.monitoring.detectors import (
+    activation_drift,
+    attention_entropy,
+    attention_logits,
+    clip_saturation,
+    data_starvation,
+    dead_units,
+    divergence,
+    effective_rank,
+    feature_speed,
+    gradient_explosion,
+    gradient_vanishing,
+    memory_growth,
+    non_finite,
+    odd_batch,
+    plateau,
+    repeated_batch,
+    source_loss,
+    spike,
+    straggler,
+    throughput_fall,
+    update_ratio,
+)
 from workers.monitoring.detectors._shared import Detector, Sighting
 from workers.specs.monitoring import Detector as DetectorSpec
 
@@ -13,6 +35,22 @@ _BUILDERS: dict[str, Any] = {
     "odd_batch": odd_batch.OddBatchDetector,
     "attention_logits": attention_logits.AttentionLogitsDetector,
     "divergence": divergence.DivergenceDetector,
+    "plateau": plateau.PlateauDetector,
+    "clip_saturation": clip_saturation.ClipSaturationDetector,
+    "source_loss": source_loss.SourceLossDetector,
+    "repeated_batch": repeated_batch.RepeatedBatchDetector,
+    "throughput_fall": throughput_fall.ThroughputFallDetector,
+    "data_starvation": data_starvation.DataStarvationDetector,
+    "memory_growth": memory_growth.MemoryGrowthDetector,
+    "straggler": straggler.StragglerDetector,
+    "gradient_explosion": gradient_explosion.GradientExplosionDetector,
+    "gradient_vanishing": gradient_vanishing.GradientVanishingDetector,
+    "update_ratio": update_ratio.UpdateRatioDetector,
+    "activation_drift": activation_drift.ActivationDriftDetector,
+    "dead_units": dead_units.DeadUnitsDetector,
+    "attention_entropy": attention_entropy.AttentionEntropyDetector,
+    "effective_rank": effective_rank.EffectiveRankDetector,
+    "feature_speed": feature_speed.FeatureSpeedDetector,
 }
 
 

@@ -21,13 +21,28 @@ class Telemetry:
     (`telemetry.every_steps`).
 
     `grad_norm`, `activation_rms` (of the residual stream after the block) and `max_attention_logit` (over its heads)
-    are there before and after the update, `weight_norm` and `update_ratio` (norm of the update over norm of the
-    weights) after it.
+    are there before and after the update, `weight_norm`, `update_norm` and `update_ratio` (norm of the update over norm
+    of the weights) after it. Every `telemetry.probe_every_steps`, of a fixed batch: `dead_units`, `attention_entropy`,
+    `effective_rank` and, but for the first time, `feature_speed`.
     """
     scheduled_lr: float | None = None
     """What the spec alone makes the rate, without `lr_scale`: what a schedule does is no alarm."""
     scalars: Mapping[str, float] = field(default_factory=dict)
     """Further figures of this moment, by series."""
+
+
+AFTER_UPDATE = ("update_ratio", "update_norm", "weight_norm")
+"""Series by layer that only the update makes."""
+
+
+def by_layer(layers: Mapping[str, Sequence[float]], leave_out: Sequence[str] = ()) -> dict[str, float]:
+    """Series by layer as single figures: `layers/03/grad_norm`."""
+    return {
+        f"layers/{number:02d}/{series}": value
+        for series, values in layers.items()
+        if series not in leave_out
+        for number, value in enumerate(values)
+    }
 
 
 @dataclass(slots=True, frozen=True)

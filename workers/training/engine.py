@@ -29,6 +29,7 @@ from workers.training.layer_files import LayerFiles
 from workers.training.losses import build_losses
 from workers.training.objective import Objective
 from workers.training.optimizers import OptimizerSet, build_optimizer
+from workers.training.probe import FeatureProbe
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
 from workers.training.saver import Saver
@@ -179,7 +180,14 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         heldout=HeldOutText(data.heldout, spec),
         drills=Drills(spec.drills, data.vocab_size, spec.seed, data.order),
         speed=SpeedMeter(spec.model, data.vocab_size, device, dtype, accelerator.num_processes),
-        meter=LayerMeter(model, spec.telemetry, accelerator, dtype, LayerFiles(out / "telemetry")),
+        meter=LayerMeter(
+            model,
+            spec.telemetry,
+            accelerator,
+            dtype,
+            LayerFiles(out / "telemetry"),
+            FeatureProbe(model, data.order, spec.telemetry.probe_every_steps, dtype),
+        ),
         watch=watch or NoWatch(),
         token_counts=TokenCounts(data.order, spec.plan, data.vocab_size) if watch else None,
         state=TrainerState(),

@@ -7,7 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROWS_A_FILE = 20_000
-SERIES = ("grad_norm", "weight_norm", "update_norm", "update_ratio", "activation_rms", "max_attention_logit")
+SERIES = (
+    *("grad_norm", "weight_norm", "update_norm", "update_ratio", "activation_rms", "max_attention_logit"),
+    *("dead_units", "attention_entropy", "effective_rank", "feature_speed"),
+)
 SCHEMA = pa.schema(
     [
         ("step", pa.int64()),

@@ -71,8 +71,8 @@ class Loop:
         engine.drills.spoil(step, gradients(engine))
         norms_P = measure_gradients(engine)
         norm, lr, scheduled = total_norm(norms_P), self._lr(step), self._scheduled_lr(step)
-        meter.begin(step, norms_P)
-        scalars = {name: value for name, value in losses.items() if name != "loss"}
+        meter.begin(state, norms_P)
+        scalars = {name: value for name, value in losses.items() if name != "loss"} | meter.for_controller
         telemetry = Telemetry(step, loss, norm, lr, layers=meter.layers, scheduled_lr=scheduled, scalars=scalars)
         decision = engine.watch.before_update(telemetry)
         if not self._follow(decision, place):
@@ -88,7 +88,8 @@ class Loop:
             shown["clip_norm"], shown["clipped_share"] = clipped
             self.levers.after_update()
             shown |= engine.optimizers.telemetry()
-            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers, scheduled)
+            clipping = {"clipped_share": clipped.share, "kept_share": clipped.norm / norm if norm else 1.0}
+            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers, scheduled, clipping)
             if not self._follow(engine.watch.after_update(telemetry), place):
                 return False
         meter.record(step, state.branch)
@@ -114,6 +115,7 @@ class Loop:
         tokens = engine.stage.tokens_per_step
         state.tokens += tokens
         state.seconds += seconds
+        engine.meter.clock.finish(seconds)
         state.last_loss = shown["loss"]
         state.first_loss = shown["loss"] if state.first_loss is None else state.first_loss
         shown |= engine.speed.measure(tokens, engine.stage.batch.sequence_tokens, seconds)

@@ -6,6 +6,7 @@ Shapes: B sequences of a pass, S of the step in this process, T tokens, K losses
 import math
 import time
 from contextlib import nullcontext
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -16,13 +17,15 @@ from workers.training.clipping import Clipped
 from workers.training.devices import autocast
 from workers.training.engine import Engine
 from workers.training.state import Place
+from workers.training.token_counts import fingerprint
 
 
 def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     """Gradient of the batch at `place` over all passes and processes; the mean of each loss by its name.
 
     `loss` is the cross-entropy, in nats per token; `loss/NAME` that of a source. Means are over all places of the step,
-    wherever they were computed. With monitoring, `batch_divergence` says how unlike the training text the batch is.
+    wherever they were computed. With monitoring, `batch_divergence` says how unlike the training text the batch is,
+    and the meter is told what only the controller needs.
     """
     accelerator, batch = engine.accelerator, engine.stage.batch
     rank, num_ranks = accelerator.process_index, accelerator.num_processes
@@ -35,19 +38,29 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     if engine.token_counts:
         divergence = engine.token_counts.divergence(place, part.tokens) / num_ranks
         sums["batch_divergence"] = divergence.to(accelerator.device)
+        sums["batch_fingerprint"] = fingerprint(part.tokens, rank).to(accelerator.device)
     by_sequence: list[Tensor] = []
     for number, shares_K in enumerate(shares):
         rows = slice(number * batch.micro_batch_sequences, (number + 1) * batch.micro_batch_sequences)
         waiting = number < batch.accumulation - 1 and num_ranks > 1
         with accelerator.no_sync(engine.module) if waiting else nullcontext():
-            total, terms, sums_B = compute_loss(engine, part, rows, shares_K)
+            with engine.meter.clock.forward():
+                total, terms, sums_B = compute_loss(engine, part, rows, shares_K)
             (total * num_ranks).backward()  # processes take the mean of their gradients
         for name, value in terms.items():
             sums[name] = sums.get(name, torch.zeros_like(value.double())) + value.double()
         by_sequence.append(sums_B)
-    figures = torch.cat((torch.stack(list(sums.values())), _by_source(engine, part, torch.cat(by_sequence))))
-    reduced = accelerator.reduce(figures, "sum").tolist()
-    return dict(zip(sums, reduced, strict=False)) | _source_losses(engine, reduced[len(sums) :])
+    parts = (
+        torch.stack(list(sums.values())),
+        _by_source(engine, part, torch.cat(by_sequence)),
+        engine.meter.clock.figures(),
+    )
+    reduced = iter(accelerator.reduce(torch.cat(parts), "sum").tolist())
+    of_losses, of_sources, of_ranks = (list(islice(reduced, len(figures))) for figures in parts)
+    found = dict(zip(sums, of_losses, strict=True))
+    hidden = {name: found.pop(name) for name in ("batch_fingerprint",) if name in found}
+    engine.meter.for_controller = hidden | engine.meter.clock.read(of_ranks)
+    return found | _source_losses(engine, of_sources)
 
 
 def _shares(engine: Engine, part: Sequences) -> list[Tensor]:

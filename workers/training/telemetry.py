@@ -21,7 +21,10 @@ from workers.specs.training.telemetry import LayerTelemetry
 from workers.training.batches import Sequences
 from workers.training.devices import ComputeType, autocast
 from workers.training.layer_files import LayerFiles
+from workers.training.probe import FeatureProbe
+from workers.training.rank_clock import RankClock
 from workers.training.speed import peak_memory_bytes
+from workers.training.state import TrainerState
 
 Parts = dict[str, float]
 """One figure of each part of the model."""
@@ -31,17 +34,25 @@ class LayerMeter:
     """Collects the figures of one step after the other."""
 
     def __init__(
-        self, model: Transformer, spec: LayerTelemetry, accelerator: Accelerator, dtype: ComputeType, files: LayerFiles
+        self,
+        model: Transformer,
+        spec: LayerTelemetry,
+        accelerator: Accelerator,
+        dtype: ComputeType,
+        files: LayerFiles,
+        probe: FeatureProbe,
     ) -> None:
         self.model, self.accelerator, self.dtype, self.files = model, accelerator, dtype, files
+        self.probe, self.clock = probe, RankClock(accelerator)
         self._every = spec.every_steps
         self._groups = group_parameters(model)
         self._num_layers = len(model.blocks)
         self.groups: dict[str, Parts] = {}
         """Figures by series and part of the model, of the step of now. Empty: it is not measured."""
         self.max_logits_LH: list[list[float]] = []
+        self.for_controller: dict[str, float] = {}
+        """Figures of the run that the controller judges and no chart shows; times and memory are of the step before."""
         self._sample: tuple[Tensor, Tensor] | None = None
-        self._data_wait_seconds = 0.0
 
     def due(self, step: int) -> bool:
         """Is this step measured?"""
@@ -49,12 +60,16 @@ class LayerMeter:
 
     def saw_batch(self, part: Sequences, seconds: float) -> None:
         """Remember the first sequence of the step for the probe, and how long its data took."""
-        self._sample, self._data_wait_seconds = (part.tokens[:1], part.documents[:1]), seconds
+        self._sample = part.tokens[:1], part.documents[:1]
+        self.clock.begin(seconds)
 
-    def begin(self, step: int, grad_norms_P: Tensor) -> None:
+    def begin(self, state: TrainerState, grad_norms_P: Tensor) -> None:
         """What is known before the update."""
         self.groups, self.max_logits_LH = {}, []
-        if self._sample is None or not self.due(step):
+        if self.probe.due(state.step):
+            figures = self.probe.measure(state)
+            self.groups |= {name: dict(zip(self._layer_names(), of, strict=True)) for name, of in figures.items()}
+        if self._sample is None or not self.due(state.step):
             return
         rms_L, logits_LH = self._probe(*self._sample)
         self.groups["grad_norm"] = self._by_group(grad_norms_P)
@@ -65,7 +80,7 @@ class LayerMeter:
 
     def finish(self, update_norms_P: Tensor) -> None:
         """What is known after the update."""
-        if not self.groups:
+        if "grad_norm" not in self.groups:
             return
         self.groups["weight_norm"] = self._by_group(measure_norms(list(self.model.parameters())))
         self.groups["update_norm"] = self._by_group(update_norms_P)
@@ -82,7 +97,7 @@ class LayerMeter:
 
     def headlines(self) -> dict[str, float]:
         """Series of the run: data wait and memory; at measured steps `layers/NN/...` and what holds for all layers."""
-        shown = {"data_wait_seconds": self._data_wait_seconds}
+        shown = {"data_wait_seconds": self.clock.data_wait_seconds}
         if not self.groups:
             return shown
         shown["memory_bytes"] = peak_memory_bytes(self.accelerator.device)
@@ -110,7 +125,8 @@ class LayerMeter:
             layer = numbers.get(name)
             row: dict[str, Any] = {"step": step, "branch": branch, "part": name, "layer": layer}
             row |= {series: figures[name] for series, figures in self.groups.items() if name in figures}
-            row["max_attention_logit_of_heads"] = None if layer is None else self.max_logits_LH[layer]
+            if layer is not None and self.max_logits_LH:
+                row["max_attention_logit_of_heads"] = self.max_logits_LH[layer]
             rows.append(row)
         self.files.add(rows)
 

@@ -1,8 +1,9 @@
-"""How a batch's tokens differ from those of the training text: the series of the detector `odd_batch`.
+"""What the controller is told of a batch's tokens: how they differ from the training text, and which batch it is.
 
 Shapes: V vocabulary.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +16,16 @@ from workers.training.batches import BatchOrder
 from workers.training.stage_order import StageOrder
 from workers.training.state import Place
 
+_FINGERPRINT_BYTES = 5
 SAMPLE_TOKENS = 1 << 19
 MIN_BATCHES, MAX_BATCHES = 4, 128
 PRIOR_COUNT = 0.5
+
+
+def fingerprint(tokens: Tensor, rank: int) -> Tensor:
+    """A whole number made of these tokens in their order; sums over processes stay exact.  int64 -> (), fp64"""
+    digest = hashlib.blake2b(tokens.numpy().tobytes(), digest_size=_FINGERPRINT_BYTES).digest()
+    return torch.tensor(float(int.from_bytes(digest, "big") * (rank % 64 + 1)), dtype=torch.float64)
 
 
 class TokenCounts:

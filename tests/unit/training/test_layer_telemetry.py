@@ -56,7 +56,8 @@ def test_figures_by_layer_equal_those_computed_plainly(
     loop = Loop(engine)
     assert loop._step()
     ahead, behind = listener.told
-    assert ahead.layers.keys() == {"grad_norm", "activation_rms", "max_attention_logit"}
+    probed = {"dead_units", "attention_entropy", "effective_rank"}
+    assert ahead.layers.keys() == probed | {"grad_norm", "activation_rms", "max_attention_logit"}
     assert behind.layers.keys() == ahead.layers.keys() | {"weight_norm", "update_norm", "update_ratio"}
     assert ahead.layers["grad_norm"] == pytest.approx(expected_norms, rel=1e-5)
     assert ahead.layers["activation_rms"] == pytest.approx(rms, rel=1e-5)
@@ -104,7 +105,7 @@ def test_files_hold_every_measured_step_and_the_run_is_the_same_without(
     losses = {}
     for every in (0, 3):
         reporter = MemoryReporter()
-        spec = make_spec(telemetry={"every_steps": every})
+        spec = make_spec(telemetry={"every_steps": every, "probe_every_steps": every})
         trainer.train(spec, dataset=dataset, out=tmp_path / str(every), reporter=reporter)
         losses[every] = reporter.series("loss")
     assert losses[0] == losses[3]

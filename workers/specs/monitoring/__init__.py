@@ -4,6 +4,7 @@ from typing import Literal
 
 from workers.specs.base import Spec
 from workers.specs.monitoring.detectors import (
+    DEFAULT_DETECTORS,
     AttentionLogits,
     Detector,
     Divergence,
@@ -12,23 +13,59 @@ from workers.specs.monitoring.detectors import (
     OddBatch,
     Spike,
 )
+from workers.specs.monitoring.layer_detectors import (
+    ActivationDrift,
+    AttentionEntropy,
+    DeadUnits,
+    EffectiveRank,
+    FeatureSpeed,
+    GradientExplosion,
+    GradientVanishing,
+    UpdateRatio,
+)
 from workers.specs.monitoring.liveness import StallWatch
 from workers.specs.monitoring.policy import Policy
 from workers.specs.monitoring.rules import Rule
+from workers.specs.monitoring.run_detectors import (
+    ClipSaturation,
+    DataStarvation,
+    MemoryGrowth,
+    Plateau,
+    RepeatedBatch,
+    SourceLoss,
+    Straggler,
+    ThroughputFall,
+)
 
 __all__ = [
+    "ActivationDrift",
+    "AttentionEntropy",
     "AttentionLogits",
+    "ClipSaturation",
+    "DataStarvation",
+    "DeadUnits",
     "Detector",
     "Divergence",
+    "EffectiveRank",
+    "FeatureSpeed",
     "FindingKind",
+    "GradientExplosion",
+    "GradientVanishing",
+    "MemoryGrowth",
     "Mode",
     "Monitoring",
     "NonFinite",
     "OddBatch",
+    "Plateau",
     "Policy",
+    "RepeatedBatch",
     "Rule",
+    "SourceLoss",
     "Spike",
     "StallWatch",
+    "Straggler",
+    "ThroughputFall",
+    "UpdateRatio",
 ]
 
 Mode = Literal["off", "shadow", "approve", "auto"]
@@ -39,5 +76,5 @@ class Monitoring(Spec):
 
     mode: Mode = "auto"
     """`shadow` records what it would do, `approve` waits for a person's yes before it acts."""
-    detectors: list[Detector] = [NonFinite(), OddBatch(), Spike(), Divergence(), AttentionLogits()]
+    detectors: list[Detector] = DEFAULT_DETECTORS
     policy: Policy = Policy()

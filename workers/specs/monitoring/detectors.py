@@ -5,6 +5,26 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from workers.specs.base import Spec
+from workers.specs.monitoring.layer_detectors import (
+    ActivationDrift,
+    AttentionEntropy,
+    DeadUnits,
+    EffectiveRank,
+    FeatureSpeed,
+    GradientExplosion,
+    GradientVanishing,
+    UpdateRatio,
+)
+from workers.specs.monitoring.run_detectors import (
+    ClipSaturation,
+    DataStarvation,
+    MemoryGrowth,
+    Plateau,
+    RepeatedBatch,
+    SourceLoss,
+    Straggler,
+    ThroughputFall,
+)
 
 
 class Spike(Spec):
@@ -77,9 +97,80 @@ class Divergence(Spec):
     """Steps seen before it judges."""
 
 
-Detector = Annotated[Spike | NonFinite | OddBatch | AttentionLogits | Divergence, Field(discriminator="kind")]
+Detector = Annotated[
+    Spike
+    | NonFinite
+    | OddBatch
+    | AttentionLogits
+    | Divergence
+    | Plateau
+    | ClipSaturation
+    | SourceLoss
+    | RepeatedBatch
+    | ThroughputFall
+    | DataStarvation
+    | MemoryGrowth
+    | Straggler
+    | GradientExplosion
+    | GradientVanishing
+    | UpdateRatio
+    | ActivationDrift
+    | DeadUnits
+    | AttentionEntropy
+    | EffectiveRank
+    | FeatureSpeed,
+    Field(discriminator="kind"),
+]
+
+DEFAULT_DETECTORS: list[Detector] = [
+    NonFinite(),
+    OddBatch(),
+    Spike(),
+    Divergence(),
+    AttentionLogits(),
+    Plateau(),
+    ClipSaturation(),
+    SourceLoss(),
+    RepeatedBatch(),
+    ThroughputFall(),
+    DataStarvation(),
+    MemoryGrowth(),
+    Straggler(),
+    GradientExplosion(),
+    GradientVanishing(),
+    UpdateRatio(),
+    ActivationDrift(),
+    DeadUnits(),
+    AttentionEntropy(),
+    EffectiveRank(),
+    FeatureSpeed(),
+]
+"""All of them. What the default policy has no rule for is told, and nothing is done."""
 
 FindingKind = Literal[
-    "non_finite", "loss_spike", "gradient_spike", "update_spike", "odd_batch", "attention_logits", "divergence"
+    "non_finite",
+    "loss_spike",
+    "gradient_spike",
+    "update_spike",
+    "odd_batch",
+    "repeated_batch",
+    "attention_logits",
+    "attention_entropy",
+    "gradient_explosion",
+    "update_ratio",
+    "activation_drift",
+    "gradient_vanishing",
+    "dead_units",
+    "effective_rank",
+    "feature_speed",
+    "source_loss",
+    "clip_saturation",
+    "divergence",
+    "plateau",
+    "straggler",
+    "data_starvation",
+    "memory_growth",
+    "throughput_fall",
 ]
-"""What a rule can be about. Spikes are told apart by the series that went wrong first."""
+"""What a rule can be about. Spikes are told apart by the series that went wrong first. Of findings with the same onset
+the first in this order counts as the cause."""

@@ -10,3 +10,6 @@ class LayerTelemetry(Spec):
 
     every_steps: int = Field(10, ge=0)
     """Every so many steps; 0: never. A measured step costs a forward pass over one sequence more."""
+    probe_every_steps: int = Field(50, ge=0)
+    """Every so many steps a fixed batch is looked at (dead units, attention entropy, effective rank, change of
+    features); 0: never. It costs a forward pass over four sequences."""
