@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from app.commands import ablation, corpus, datasets, deletion, demo, estimate, quality, runs, stack, tokens, worker
+from app.commands import (
+    ablation,
+    audit,
+    corpus,
+    datasets,
+    deletion,
+    demo,
+    estimate,
+    quality,
+    runs,
+    stack,
+    tokens,
+    worker,
+)
 
 app = typer.Typer(
     name="headrace",
@@ -17,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (stack, demo, runs, deletion, estimate, quality, ablation, corpus, datasets, worker, tokens):
+for module in (stack, demo, runs, deletion, estimate, quality, ablation, corpus, datasets, worker, tokens, audit):
     module.register(app)
 
 

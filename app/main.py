@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.db import Database, plain_url, upgrade
 from app.routes import (
+    audit,
     auth,
     blobs,
     commands,
@@ -50,8 +51,8 @@ from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
-    auth, runs, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels, evaluations, blobs,
-    workers, stream, health, prefect_proxy, ui,
+    auth, audit, runs, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels, evaluations,
+    blobs, workers, stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

@@ -1,6 +1,7 @@
 """All tables. Import it as `from app import models`."""
 
 from app.models.access import IdempotencyKey, LoginCode, Session, Token
+from app.models.audit import AuditEntry
 from app.models.base import Base, new_id
 from app.models.metrics import IngestBatch, Metric, MetricRollup, Series
 from app.models.operation import Lease, Operation, OutboxEntry, Worker
@@ -10,6 +11,7 @@ from app.models.runs import Artifact, Attempt, Command, Event, Finding, Interven
 __all__ = [
     "Artifact",
     "Attempt",
+    "AuditEntry",
     "Base",
     "CollectedBlob",
     "Command",

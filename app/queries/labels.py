@@ -22,10 +22,18 @@ async def put(session: AsyncSession, dataset: str, document_id: str, score: int,
     return (await session.scalars(query, execution_options={"populate_existing": True})).one()
 
 
-async def remove(session: AsyncSession, dataset: str, document_id: str) -> bool:
-    """Take a label back. False: there was none."""
+async def score_of(session: AsyncSession, dataset: str, document_id: str) -> int | None:
+    """The label of a document; None: it has none."""
+    query = select(Label.score).where(Label.dataset == dataset, Label.document_id == document_id)
+    found: int | None = await session.scalar(query)
+    return found
+
+
+async def remove(session: AsyncSession, dataset: str, document_id: str) -> int | None:
+    """Take a label back; the score that it had. None: there was none."""
     change = delete(Label).where(Label.dataset == dataset, Label.document_id == document_id)
-    return await session.scalar(change.returning(Label.document_id)) is not None
+    score: int | None = await session.scalar(change.returning(Label.score))
+    return score
 
 
 async def labels(session: AsyncSession, dataset: str, before: tuple[datetime, str] | None, limit: int) -> list[Label]:

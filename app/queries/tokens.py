@@ -46,13 +46,18 @@ async def put_bootstrap(session: AsyncSession, token_id: str, role: str, digest:
     )
 
 
-async def revoke(session: AsyncSession, token_id: str) -> bool:
-    """End a token and its browser sessions. False when there is no such valid token."""
+async def by_id(session: AsyncSession, token_id: str) -> Token:
+    """The token with this id, which is there."""
+    return await session.get_one(Token, token_id)
+
+
+async def revoke(session: AsyncSession, token_id: str) -> Token | None:
+    """End a token and its browser sessions. None when there is no such valid token."""
     change = update(Token).where(Token.id == token_id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
-    found = await session.scalar(change.returning(Token.id))
+    found: Token | None = await session.scalar(change.returning(Token))
     await session.execute(delete(Session).where(Session.token_id == token_id))
     await session.execute(delete(LoginCode).where(LoginCode.token_id == token_id))
-    return found is not None
+    return found
 
 
 async def add_login_code(session: AsyncSession, digest: str, token_id: str, expires_at: datetime) -> None:
@@ -92,6 +97,7 @@ async def by_session(session: AsyncSession, digest: str) -> tuple[Token, Session
     return (row[0], row[1]) if row else None
 
 
-async def end_session(session: AsyncSession, digest: str) -> None:
-    """Log out."""
-    await session.execute(delete(Session).where(Session.hash == digest))
+async def end_session(session: AsyncSession, digest: str) -> str | None:
+    """Log out; the id of the session's token, None when there was no such session."""
+    ended: str | None = await session.scalar(delete(Session).where(Session.hash == digest).returning(Session.token_id))
+    return ended

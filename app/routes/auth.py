@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from app.access_schemas import LoginLink, SessionInfo, TokenCreated, TokenInfo, TokenRequest
 from app.queries import tokens
-from app.routes.deps import SessionOf, SettingsOf, cookie_name, public, require
+from app.routes.deps import SessionOf, SettingsOf, cookie_name, public, request_id_of, require
 from app.routes.pages import plain_page
-from app.schemas import LoginLink, Page, SessionInfo, TokenCreated, TokenInfo, TokenRequest
+from app.schemas import Page
 from app.services import auth
 from app.services.auth import Principal
 
@@ -32,7 +33,7 @@ async def list_tokens(caller: Admin, session: SessionOf) -> Page[TokenInfo]:
 @router.delete("/api/v1/tokens/{token_id}", operation_id="revoke_token", status_code=204)
 async def revoke_token(token_id: str, caller: Admin, session: SessionOf) -> None:
     """End a token and the browser sessions that came from it, at once."""
-    if not await tokens.revoke(session, token_id):
+    if not await auth.revoke_token(session, token_id):
         raise HTTPException(404, f"There is no token {token_id!r}.")
 
 
@@ -51,7 +52,7 @@ async def log_in(
     request: Request, session: SessionOf, settings: SettingsOf, code: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """Turn a login code into a session's cookie."""
-    cookie = await auth.log_in(session, code)
+    cookie = await auth.log_in(session, code, request_id_of(request))
     if cookie is None:
         page = plain_page(
             "This login link does not work", "It was used or is older than ten minutes.", "headrace login"

@@ -11,7 +11,7 @@ from fastapi import Depends, HTTPException, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database, database, session
-from app.services import auth
+from app.services import audit, auth
 from app.services.auth import Principal, Role
 from app.services.blobs import BlobStore, build_store
 from app.settings import Settings
@@ -39,6 +39,7 @@ def require(*roles: Role) -> Guard:
             )
         if not any(found.may(role) for role in roles):
             raise HTTPException(403, f"This needs the role {' or '.join(roles)}; the token has {found.role}.")
+        audit.CALLER.set(audit.Caller(found.token_id, found.name, request_id_of(request)))
         return found
 
     guard.roles = roles  # type: ignore[attr-defined]  # read by the authorization matrix
@@ -74,6 +75,11 @@ async def identify(request: Request) -> Principal | None:
             )
     request.state.principal = found
     return found
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the answer's header `X-Request-Id` has."""
+    return str(request.scope.get("request_id", ""))
 
 
 def cookie_name(request: Request) -> str:

@@ -11,7 +11,7 @@ from app.routes.blobs import DigestPath
 from app.routes.datasets import Cursor, Limit
 from app.routes.deps import DatabaseOf, SessionOf, require
 from app.schemas import Label, LabelRequest, LabelSummary, Page
-from app.services import cursors
+from app.services import audit, cursors
 from app.services.auth import Principal
 from app.services.problems import not_found
 
@@ -31,7 +31,11 @@ async def put_label(
     digest = _full(body.dataset)
     if await datasets.version(session, digest) is None:
         raise not_found("dataset version", digest)
-    return Label.model_validate(await labels.put(session, digest, body.document_id, body.score, principal.name))
+    before = await labels.score_of(session, digest, body.document_id)
+    row = await labels.put(session, digest, body.document_id, body.score, principal.name)
+    target = f"{digest}/{body.document_id}"
+    await audit.record(session, "label.put", target, _score(before), _score(body.score))
+    return Label.model_validate(row)
 
 
 @router.get("", operation_id="list_labels", dependencies=readable)
@@ -79,9 +83,16 @@ async def delete_label(
     dataset: DigestPath, document_id: Annotated[str, Path(max_length=500)], session: SessionOf
 ) -> Response:
     """Take a label back."""
-    if "\x00" in document_id or not await labels.remove(session, _full(dataset), document_id):
+    digest = _full(dataset)
+    before = None if "\x00" in document_id else await labels.remove(session, digest, document_id)
+    if before is None:
         raise not_found("label of the document", document_id)
+    await audit.record(session, "label.delete", f"{digest}/{document_id}", _score(before))
     return Response(status_code=204)
+
+
+def _score(score: int | None) -> dict[str, Any] | None:
+    return None if score is None else {"score": score}
 
 
 def _full(digest: str) -> str:

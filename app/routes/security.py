@@ -2,15 +2,19 @@
 
 Host is checked against DNS rebinding, Origin against writes from other sites; there is no CORS, so that no other site
 reads an answer. https://owasp.org/www-community/attacks/csrf
+Each request gets an id, which stands in its answer, in the log and in the audit log.
 """
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import orjson
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.models import new_id
+from app.services import audit
 from app.settings import Settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -65,9 +69,12 @@ class SecurityMiddleware:
             await self.app(scope, receive, send)
             return
 
+        scope["request_id"] = request_id = new_id()
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/api/"):
@@ -78,7 +85,12 @@ class SecurityMiddleware:
         if refusal:
             await _send_problem(send_with_headers, *refusal)
             return
-        await self.app(scope, receive, send_with_headers)
+        nobody = audit.CALLER.set(None)
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self.app(scope, receive, send_with_headers)
+        finally:
+            audit.CALLER.reset(nobody)
 
     def _refusal(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
         """Status, title and detail, or None where the request may pass."""

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from app.db import Database
 from app.models import Session, Token, new_id
 from app.queries import tokens
+from app.services import audit
 from app.settings import Settings
 
 Role = Literal["viewer", "operator", "admin", "worker"]
@@ -95,17 +96,29 @@ async def create_token(
     secret = PREFIX + new_secret()
     row = Token(id=new_id(), name=name, role=role, hash=digest_of(secret), created_by=author, expires_at=expires_at)
     await tokens.add(session, row)
+    after = {"name": name, "role": role, "expires_at": expires_at.isoformat() if expires_at else None}
+    await audit.record(session, "token.create", row.id, after=after)
     return row, secret
+
+
+async def revoke_token(session: AsyncSession, token_id: str) -> bool:
+    """End a token and what came from it: sessions, login codes. False when there is no such valid token."""
+    row = await tokens.revoke(session, token_id)
+    if row is None:
+        return False
+    await audit.record(session, "token.revoke", token_id, before={"name": row.name, "role": row.role})
+    return True
 
 
 async def create_login_code(session: AsyncSession, token_id: str) -> tuple[str, datetime]:
     """A one-time code for a browser, with the rights of the token; good for ten minutes."""
     code, expires_at = new_secret(), datetime.now(UTC) + timedelta(seconds=LOGIN_SECONDS)
     await tokens.add_login_code(session, digest_of(code), token_id, expires_at)
+    await audit.record(session, "login.link", token_id, after={"expires_at": expires_at.isoformat()})
     return code, expires_at
 
 
-async def log_in(session: AsyncSession, code: str) -> str | None:
+async def log_in(session: AsyncSession, code: str, request_id: str) -> str | None:
     """Use a login code up; the new session's cookie, or None when the code is unknown, used or too old."""
     if not code or len(code) > 200:
         return None
@@ -117,12 +130,16 @@ async def log_in(session: AsyncSession, code: str) -> str | None:
         hash=digest_of(cookie), token_id=token_id, csrf_hash=digest_of(csrf_token(cookie)), expires_at=expires_at
     )
     await tokens.add_session(session, row)
+    token = await tokens.by_id(session, token_id)
+    await audit.record(session, "session.start", token_id, caller=audit.Caller(token_id, token.name, request_id))
     return cookie
 
 
 async def log_out(session: AsyncSession, cookie: str) -> None:
     """End a browser session."""
-    await tokens.end_session(session, digest_of(cookie))
+    token_id = await tokens.end_session(session, digest_of(cookie))
+    if token_id is not None:
+        await audit.record(session, "session.end", token_id)
 
 
 async def put_bootstrap_tokens(session: AsyncSession, settings: Settings) -> None:

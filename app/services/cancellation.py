@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.models import Run
 from app.queries import runs
-from app.services import lifecycle
+from app.services import audit, lifecycle
 from app.services.orchestrator import Orchestrator, PrefectError
 from workers.specs.events import RunState
 
@@ -47,4 +47,6 @@ async def _mark_one(session: AsyncSession, run: Run, reason: str) -> list[str]:
         await lifecycle.change(session, run, RunState.CANCELLED, reason)
     elif state is not RunState.CANCELLING:
         await lifecycle.change(session, run, RunState.CANCELLING, reason)
+    if run.state != state:
+        await audit.record(session, "run.cancel", run.id, {"state": state.value}, {"state": run.state})
     return [run.prefect_flow_run_id] if run.prefect_flow_run_id else []

@@ -15,7 +15,7 @@ from app.dataset_schemas import Collected, CollectRequest
 from app.db import Database
 from app.models import DatasetVersion
 from app.queries import blobs
-from app.services import cursors
+from app.services import audit, cursors
 from app.services.blobs import BlobStore, StoredBlob
 from app.services.problems import ProblemError, conflict, invalid
 from workers.specs.events import Artifact
@@ -129,6 +129,9 @@ async def _sort_out(
         garbage = [b for b in found if b.sha256 not in references and b.modified < cutoff.timestamp()]
         if apply and garbage:
             await blobs.collect(session, [blob.sha256 for blob in garbage])
+        if apply:
+            figures = {"blobs": len(garbage), "bytes": sum(blob.num_bytes for blob in garbage)}
+            await audit.record(session, "storage.collect", "store", after=figures)
     return references, garbage
 
 
@@ -170,4 +173,6 @@ async def delete_version(session: AsyncSession, row: DatasetVersion, confirm: st
         raise ProblemError(
             409, "dataset-in-use", "Dataset in use", f"Runs that have not ended use it: {named}. Wait, or use force."
         )
+    before = {"name": row.name, "version": row.version, "run_id": row.run_id}
     await blobs.delete_version(session, row.digest, author)
+    await audit.record(session, "dataset.delete", row.digest, before)

@@ -13,7 +13,7 @@ from app.models import Operation, Run, new_id
 from app.queries import deletion as queries
 from app.queries import outbox, runs
 from app.run_schemas import OperationStatus
-from app.services import collection, lifecycle
+from app.services import audit, collection, lifecycle
 from app.services.blobs import BlobStore
 from app.services.problems import conflict, invalid, not_found
 from workers.specs.events import RunState
@@ -63,6 +63,8 @@ async def request(session: AsyncSession, run_id: str, confirm: str, author: str)
     for member in family:
         await outbox.replace_by_deletion(session, member)
         await lifecycle.announce(session, member)
+        before = {name: getattr(member, name) for name in ("name", "kind", "state", "parent_id")}
+        await audit.record(session, "run.delete", member.id, before)
     await queries.hide(session, ids)
     return operation.id
 

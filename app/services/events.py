@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.models import Command, new_id
 from app.queries import events, runs
 from app.schemas import CommandRequest, CommandStatus, FindingRecord, InterventionRecord, RunEvent
-from app.services import lifecycle
+from app.services import audit, lifecycle
 from app.services.problems import conflict, invalid, not_found
 from workers.specs.events import RunState
 
@@ -54,6 +54,7 @@ async def send_command(session: AsyncSession, run_id: str, request: CommandReque
     words = " ".join(f"{key}={value}" for key, value in request.arguments.items())
     message = f"{author} asked for {request.kind} {words}".rstrip()
     await events.add(session, run, "command", message, command_id=command.id, arguments=request.arguments)
+    await audit.record(session, "run.command", run_id, after={"kind": request.kind, "arguments": request.arguments})
     await lifecycle.announce(session, run, "event")
     return CommandStatus.model_validate(command)
 

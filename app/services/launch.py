@@ -12,7 +12,7 @@ from app.db import Database
 from app.models import Run, new_id
 from app.queries import events, outbox, runs
 from app.schemas import LaunchRequest
-from app.services import lifecycle
+from app.services import audit, lifecycle
 from app.services.orchestrator import Orchestrator, PrefectError
 from app.services.presets import get_preset, validate
 from app.services.problems import conflict, invalid
@@ -81,6 +81,8 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str) -> 
     for warning in warnings_of(spec):
         await events.add(session, run, "warning", warning, "warning")
     await outbox.append(session, run.id, "run")
+    shown = ("name", "kind", "pool", "spec_hash", "parent_id")
+    await audit.record(session, "run.launch", run.id, after={name: getattr(run, name) for name in shown})
     await lifecycle.announce(session, run, "event")
     return run
 

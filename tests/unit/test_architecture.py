@@ -106,3 +106,19 @@ def test_no_two_test_files_share_a_name() -> None:
     """pytest imports them by their bare names, so a run of all tests would end at the second of a pair."""
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_each_operation_that_writes_is_audited_or_says_why_not() -> None:
+    from app.main import create_app
+    from app.services.audit import ACTIONS, SILENT
+    from app.settings import Settings
+
+    writes = {
+        operation["operationId"]
+        for methods in create_app(Settings()).openapi()["paths"].values()
+        for method, operation in methods.items()
+        if method in {"post", "put", "patch", "delete"}
+    }
+    # A new one: call `audit.record` where it changes something, and add a case to tests/integration/test_audit.py.
+    assert writes == ACTIONS.keys() | SILENT.keys()
+    assert not ACTIONS.keys() & SILENT.keys()

@@ -108,6 +108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed what
+         * @description Every change that was made through the API, the newest first. Rows are never changed or deleted.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -1276,6 +1296,49 @@ export interface components {
          */
         RunState: "queued" | "running" | "paused" | "cancelling" | "completed" | "failed" | "crashed" | "cancelled";
         /**
+         * AuditRecord
+         * @description One change, as the audit log has it.
+         */
+        AuditRecord: {
+            /** Id */
+            id: number;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /**
+             * Actor
+             * @description Name of the token or user that made it.
+             */
+            actor: string;
+            /** Actor Id */
+            actor_id: string;
+            /**
+             * Action
+             * @description `run.launch`, `token.revoke`, ...
+             */
+            action: string;
+            /**
+             * Target
+             * @description Id of what was changed.
+             */
+            target: string;
+            /** Before */
+            before: {
+                [key: string]: unknown;
+            } | null;
+            /** After */
+            after: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Request Id
+             * @description As the answer's header `X-Request-Id` gave it.
+             */
+            request_id: string;
+        };
+        /**
          * Bucket
          * @description Points of one series in buckets over [from_step, to_step]; a bucket of one step is the point itself.
          *
@@ -2034,6 +2097,13 @@ export interface components {
             created_at: string;
             /** Finished At */
             finished_at: string | null;
+        };
+        /** Page[AuditRecord] */
+        Page_AuditRecord_: {
+            /** Items */
+            items: components["schemas"]["AuditRecord"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
         };
         /** Page[Cluster] */
         Page_Cluster_: {
@@ -2816,6 +2886,56 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Name of the token or user. */
+                actor?: string | null;
+                /** @description Any of these actions. */
+                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect")[] | null;
+                /** @description Id of what was changed. */
+                target?: string | null;
+                /** @description Not before this moment. */
+                since?: string | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditRecord_"];
+                };
             };
             /** @description The request was refused; the body says why. */
             "4XX": {
