@@ -9,12 +9,14 @@ import typer
 
 from app.commands import (
     ablation,
+    again,
     audit,
     corpus,
     datasets,
     deletion,
     demo,
     estimate,
+    export,
     quality,
     runs,
     stack,
@@ -30,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (stack, demo, runs, deletion, estimate, quality, ablation, corpus, datasets, worker, tokens, audit):
+for module in (
+    stack, demo, runs, again, deletion, export, estimate, quality, ablation, corpus, datasets, worker, tokens, audit,
+):  # fmt: skip
     module.register(app)
 
 

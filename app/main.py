@@ -25,6 +25,7 @@ from app.routes import (
     estimates,
     evaluations,
     events,
+    export,
     health,
     ingest,
     labels,
@@ -51,8 +52,8 @@ from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
-    auth, audit, runs, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels, evaluations,
-    blobs, workers, stream, health, prefect_proxy, ui,
+    auth, audit, runs, export, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels,
+    evaluations, blobs, workers, stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

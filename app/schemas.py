@@ -53,6 +53,8 @@ class LaunchRequest(Schema):
     priority: Literal["low", "normal", "high"] = "normal"
     tags: list[str] = Field(default_factory=list, max_length=20)
     max_attempts: int = Field(3, ge=1, le=20)
+    keep_raw_days: int | None = Field(None, ge=1, le=36_500)
+    """Days after its end for which single points are kept; roll-ups stay. None: as the settings say."""
 
 
 class Progress(Schema):
@@ -80,6 +82,8 @@ class RunSummary(Schema):
     priority: str
     parent_id: str | None
     stage: str | None
+    retry_of: str | None = None
+    """The run that this one takes up: it goes on from its newest checkpoint."""
     tags: list[str]
     created_at: datetime
     started_at: datetime | None
@@ -107,25 +111,6 @@ class Run(RunSummary):
     mlflow_url: str | None
     children: list[RunSummary]
     artifacts: list[Artifact]
-
-
-class CommandRequest(Schema):
-    """What a person asks of a running worker."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip", "approve", "reject"]
-    arguments: dict[str, Any] = Field(default_factory=dict)
-
-
-class CommandStatus(Schema):
-    """A command: `sent` until the worker's next call, then `applied`."""
-
-    id: str
-    kind: str
-    arguments: dict[str, Any]
-    state: Literal["sent", "delivered", "applied"]
-    created_at: datetime
 
 
 class SeriesInfo(Schema):

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     """Silence of a running run's worker after which the reconciler gives the run a new attempt."""
     reconcile_seconds: float = Field(2.0, ge=0.2)
     """Time between two looks of the reconciler."""
+    keep_raw_days: int | None = Field(None, ge=1)
+    """Days after a run's end for which single points of its series are kept, unless the run says otherwise; empty: for
+    ever. Roll-ups over 16 steps and more always stay."""
     api_url: str = ""
     """For workers and the CLI: address of the service; empty: that of the embedded stack."""
     api_token: SecretStr = SecretStr("")

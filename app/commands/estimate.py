@@ -1,7 +1,7 @@
 """`headrace estimate`: what a run would take."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,6 +30,11 @@ def estimate(
     if as_json:
         print_json(found)
         return
+    show_estimate(found)
+
+
+def show_estimate(found: dict[str, Any]) -> None:
+    """The estimate as a table."""
     figures = found["training"]
     listing = table("what", "#how much")
     for name, text in (

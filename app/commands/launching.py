@@ -4,9 +4,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import typer
 import yaml
 
-from app.commands.client import CommandError
+from app.commands.client import Client, CommandError
+from app.commands.output import print_json
 
 
 def parse_settings(pairs: list[str]) -> list[tuple[list[str], Any]]:
@@ -84,3 +86,34 @@ def use_folder(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
     reader = changed if place is None else changed.setdefault(place, {})
     reader["input"] = {"kind": "folder", "path": str(folder.absolute())}
     return changed
+
+
+def show_launched(client: Client, run: dict[str, Any], watch: bool, as_json: bool) -> None:
+    """The new run with its warnings; with `watch` its progress, and the exit code of its end."""
+    from app.commands.watching import show_end
+
+    for event in client.call("GET", f"/runs/{run['id']}/events", params={"kind": "warning"}):
+        typer.echo(f"warning: {event['message']}", err=True)
+    if watch:
+        typer.echo(f"{run['id']}  {client.url}/runs/{run['id']}", err=True)
+        show_end(client, run["id"], as_json)
+    elif as_json:
+        print_json(run)
+    else:
+        typer.echo(f"{run['id']}  {client.url}/runs/{run['id']}")
+
+
+def show_plan(plan: dict[str, Any], as_json: bool) -> None:
+    """What a launch would do."""
+    from app.commands.estimate import show_estimate
+
+    if as_json:
+        print_json(plan)
+        return
+    typer.echo(f"{plan['kind']} run {plan['name']!r} would wait for a worker of pool {plan['pool']}")
+    for pool, count in plan["workers"].items():
+        typer.echo(f"pool {pool}: {count} live worker{'' if count == 1 else 's'}")
+    for warning in plan["warnings"]:
+        typer.echo(f"warning: {warning}", err=True)
+    if plan["estimate"]:
+        show_estimate(plan["estimate"])

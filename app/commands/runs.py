@@ -82,23 +82,21 @@ def launch(
     changes: Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field.")] = None,
     name: Annotated[str | None, typer.Option(help="What people call the run.")] = None,
     folder: Annotated[Path | None, typer.Option("--input", help="Folder with documents, for curation.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check, estimate and say where it runs.")] = False,
     watch_it: Annotated[bool, typer.Option("--watch", help="Show progress until it ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Launch a run from a spec or a preset."""
     from app.commands.client import connect
+    from app.commands.launching import show_launched, show_plan
 
     client = connect()
+    if dry_run:
+        request = request_of(client, preset, spec, changes or [], folder) | ({"name": name} if name else {})
+        show_plan(client.call("POST", "/runs", request, params={"dry_run": True}), as_json)
+        return
     run = submit(client, preset=preset, spec=spec, changes=changes or [], name=name, folder=folder)
-    for event in client.call("GET", f"/runs/{run['id']}/events", params={"kind": "warning"}):
-        typer.echo(f"warning: {event['message']}", err=True)
-    if watch_it:
-        typer.echo(f"{run['id']}  {client.url}/runs/{run['id']}", err=True)
-        watch(run["id"], as_json)
-    elif as_json:
-        print_json(run)
-    else:
-        typer.echo(f"{run['id']}  {client.url}/runs/{run['id']}")
+    show_launched(client, run, watch_it, as_json)
 
 
 def runs(
@@ -114,10 +112,11 @@ def runs(
     if as_json:
         print_json(found)
         return
-    listing = table("id", "name", "kind", "state", "#attempt", "age")
+    listing = table("id", "name", "kind", "state", "#attempt", "age", "")
     for run in found:
-        age = ago(run["created_at"])
-        listing.add_row(run["id"], plain(run["name"]), run["kind"], styled(run["state"]), str(run["attempt"]), age)
+        why = plain(run["state_reason"]) if run["state"] == "queued" else ""
+        cells = [run["id"], plain(run["name"]), run["kind"], styled(run["state"]), str(run["attempt"])]
+        listing.add_row(*cells, ago(run["created_at"]), why)
     console().print(listing)
 
 
@@ -156,14 +155,9 @@ def show(run_id: RunId, as_json: AsJson = False) -> None:
 def watch(run_id: RunId, as_json: AsJson = False) -> None:
     """Show a run's progress until it ends. Exit code 1 unless it completes."""
     from app.commands.client import connect
-    from app.commands.watching import follow
+    from app.commands.watching import show_end
 
-    run = follow(connect(), run_id)
-    if as_json:
-        print_json(run)
-    else:
-        console().print(f"{run['id']} {styled(run['state'])} {plain(run['error'] or run['state_reason'] or '')}")
-    raise typer.Exit(0 if run["state"] == "completed" else 1)
+    show_end(connect(), run_id, as_json)
 
 
 def cancel(run_id: RunId, as_json: AsJson = False) -> None:

@@ -3,8 +3,10 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from app.commands.client import Client
-from app.commands.output import console
+from app.commands.output import console, plain, print_json, styled
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -24,6 +26,16 @@ def follow(client: Client, run_id: str) -> dict[str, Any]:
             if run["state"] in _TERMINAL:
                 return run
             time.sleep(_POLL_SECONDS)
+
+
+def show_end(client: Client, run_id: str, as_json: bool) -> None:
+    """Show progress until the run ends, and how it ended. Exits with 1 unless it completed."""
+    run = follow(client, run_id)
+    if as_json:
+        print_json(run)
+    else:
+        console().print(f"{run['id']} {styled(run['state'])} {plain(run['error'] or run['state_reason'] or '')}")
+    raise typer.Exit(0 if run["state"] == "completed" else 1)
 
 
 def rows(run: dict[str, Any]) -> list[tuple[str, float, float, str, str]]:

@@ -52,7 +52,7 @@ class Operation(Base):
 
     __tablename__ = "operations"
     __table_args__ = (
-        CheckConstraint(one_of("kind", ["delete_run"]), "kind"),
+        CheckConstraint(one_of("kind", ["delete_run", "thin_run"]), "kind"),
         Index("ix_operations_open", "not_before", "id", postgresql_where=text("finished_at IS NULL")),
     )
 

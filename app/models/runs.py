@@ -48,6 +48,8 @@ class Run(Base):
     spec_hash: Mapped[str]
     parent_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     stage: Mapped[str | None]
+    retry_of: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    """The run that this one goes on from."""
     pool: Mapped[str]
     priority: Mapped[str] = mapped_column(server_default="normal")
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'::text[]"))
@@ -69,6 +71,9 @@ class Run(Base):
     last_step_at: Mapped[datetime | None]
     submit_after: Mapped[Created]
     """Before this moment nobody else hands the run to Prefect: a claim, or the pause before a new attempt."""
+    keep_raw_days: Mapped[int | None]
+    """Days after its end for which its points are kept; roll-ups stay. None: as the settings say."""
+    raw_deleted_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     """It is gone for everyone since then; `app.services.deletion` removes what is left of it."""
 

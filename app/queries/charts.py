@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Series
+from app.models import Run, Series
 from app.models.metrics import FACTOR_BITS, NUM_LEVELS
 
 
@@ -71,6 +71,11 @@ async def all_series(session: AsyncSession, run_id: str, key: str | None = None)
     if key is not None:
         query = query.where(Series.key == key)
     return list(await session.scalars(query.order_by(Series.key, Series.branch)))
+
+
+async def has_rollups_only(session: AsyncSession, run_id: str) -> bool:
+    """Have the run's points been deleted?"""
+    return await session.scalar(select(Run.raw_deleted_at).where(Run.id == run_id)) is not None
 
 
 _POINTS = """

@@ -40,11 +40,14 @@ _USERS = text(f"""
         SELECT id, name, kind, state, spec FROM runs
         WHERE id <> ALL(:ids) AND deleted_at IS NULL AND (state = ANY(:active) OR kind = 'release')
     )
+    SELECT id, name, kind, true AS active FROM runs
+    WHERE retry_of = ANY(:ids) AND id <> ALL(:ids) AND deleted_at IS NULL AND state = ANY(:active)
+    UNION
     SELECT DISTINCT u.id, u.name, u.kind, u.state = ANY(:active) AS active
     FROM users u, regexp_matches(u.spec::text, 'sha256:[0-9a-f]{{64}}', 'g') AS named (digests), own
     WHERE own.digest = named.digests[1]
         AND (u.state = ANY(:active) OR EXISTS (SELECT 1 FROM artifacts r WHERE r.run_id = u.id AND r.kind = 'release'))
-    ORDER BY u.id LIMIT 5
+    ORDER BY id LIMIT 5
 """)  # noqa: S608  our own text
 _VERSIONS = text(f"""
     WITH {_OWN}
@@ -63,7 +66,7 @@ _VERSIONS = text(f"""
 async def users(session: AsyncSession, ids: list[str]) -> list[tuple[str, str, str, bool]]:
     """Runs that need what only these runs made: (id, name, kind, has not ended), at most five.
 
-    Those are the runs that have not ended, and releases, whose specs name a digest of theirs.
+    Those are the runs that have not ended and name a digest of theirs or retry them, and releases that name one.
     """
     rows = await session.execute(_USERS, {"ids": ids, "active": ACTIVE_STATES})
     return [(row.id, row.name, row.kind, row.active) for row in rows]

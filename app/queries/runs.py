@@ -89,6 +89,13 @@ async def children(session: AsyncSession, run_id: str) -> list[Run]:
     return list(await session.scalars(query.order_by(Run.created_at, Run.id)))
 
 
+async def child_of_stage(session: AsyncSession, run_id: str, stage: str) -> Run | None:
+    """The newest child that was made for a stage."""
+    query = select(Run).where(Run.parent_id == run_id, Run.stage == stage, Run.deleted_at.is_(None))
+    found: Run | None = await session.scalar(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(1))
+    return found
+
+
 async def artifacts(session: AsyncSession, run_id: str, kind: str | None = None) -> list[Artifact]:
     """Artifacts in the order in which they were committed."""
     query = select(Artifact).where(Artifact.run_id == run_id).order_by(Artifact.committed_at, Artifact.id)

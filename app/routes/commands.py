@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.routes.deps import DatabaseOf, SessionOf, require
 from app.routes.runs import Key
-from app.schemas import CommandRequest, CommandStatus
+from app.run_schemas import CommandRequest, CommandStatus
 from app.services import events, idempotency
 from app.services.auth import Principal
 

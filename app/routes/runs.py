@@ -8,10 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.routes.deps import DatabaseOf, SessionOf, SettingsOf, StoreOf, require
 from app.routes.orchestration import OrchestratorOf
-from app.run_schemas import OperationStatus
+from app.run_schemas import LaunchPlan, OperationStatus
 from app.schemas import LaunchRequest, Page, Run, RunSummary
 from app.services import cancellation, deletion, idempotency, launch, runs
 from app.services.auth import Principal
+from app.services.dry_run import preview
+from app.services.retry import retry
 from workers.specs.events import Artifact, RunState
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
@@ -22,7 +24,14 @@ Key = Annotated[
 ]
 
 
-@router.post("", operation_id="launch_run", summary="Launch a run", status_code=201, response_model=Run)
+@router.post(
+    "",
+    operation_id="launch_run",
+    summary="Launch a run",
+    status_code=201,
+    response_model=Run,
+    responses={200: {"model": LaunchPlan, "description": "A dry run: what the launch would do."}},
+)
 async def launch_run(
     body: LaunchRequest,
     principal: Annotated[Principal, Depends(require("operator", "worker"))],
@@ -31,12 +40,16 @@ async def launch_run(
     settings: SettingsOf,
     tasks: BackgroundTasks,
     key: Key = None,
+    dry_run: Annotated[bool, Query(description="Only say what the launch would do.")] = False,
 ) -> Response:
     """Check the spec (or a preset with `overrides`), write the run, and hand it to Prefect.
 
     The same Idempotency-Key with the same body gives the first answer again; with another body 422; while the first
     is in flight 409. Workers launch too: a pipeline makes its stages this way.
     """
+    if dry_run:
+        async with database.begin() as session:
+            return JSONResponse((await preview(session, body)).model_dump(mode="json"))
 
     async def make(session: AsyncSession) -> dict[str, Any]:
         row = await launch.create(session, body, principal.name)
@@ -44,9 +57,13 @@ async def launch_run(
 
     request_hash = idempotency.hash_request("POST /runs", body.model_dump(mode="json"))
     answer = await idempotency.once(database, principal.token_id, key, request_hash, make)
-    run_id = answer.body["id"]
-    tasks.add_task(launch.submit, database, orchestrator, run_id)
-    headers = {"Location": f"{router.prefix}/{run_id}"} | ({"Idempotent-Replayed": "true"} if answer.replayed else {})
+    tasks.add_task(launch.submit, database, orchestrator, answer.body["id"])
+    return _created(answer, tasks)
+
+
+def _created(answer: idempotency.Answer, tasks: BackgroundTasks) -> JSONResponse:
+    location = {"Location": f"{router.prefix}/{answer.body['id']}"}
+    headers = location | ({"Idempotent-Replayed": "true"} if answer.replayed else {})
     return JSONResponse(answer.body, 201, headers, background=tasks)
 
 
@@ -102,6 +119,31 @@ async def cancel_run(
     await cancellation.cancel(database, orchestrator, run_id, f"cancelled by {principal.name}")
     async with database.begin() as session:
         return await runs.get_run(session, run_id, settings)
+
+
+@router.post("/{run_id}/retry", operation_id="retry_run", summary="Take up a run", status_code=201, response_model=Run)
+async def retry_run(
+    run_id: str,
+    principal: Annotated[Principal, Depends(require("operator"))],
+    database: DatabaseOf,
+    orchestrator: OrchestratorOf,
+    settings: SettingsOf,
+    tasks: BackgroundTasks,
+    key: Key = None,
+) -> Response:
+    """A new run with the spec of one that failed, crashed or was cancelled; it goes on from its newest checkpoint.
+
+    A pipeline takes over the stages that were completed. 409 for a run that has not ended, or has completed.
+    """
+
+    async def make(session: AsyncSession) -> dict[str, Any]:
+        row = await retry(session, run_id, principal.name)
+        return runs.describe(row, [], [], settings).model_dump(mode="json")
+
+    request_hash = idempotency.hash_request(f"POST /runs/{run_id}/retry", {})
+    answer = await idempotency.once(database, principal.token_id, key, request_hash, make)
+    tasks.add_task(launch.submit, database, orchestrator, answer.body["id"])
+    return _created(answer, tasks)
 
 
 @router.delete(

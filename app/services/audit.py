@@ -24,6 +24,7 @@ Action = Literal[
 
 ACTIONS: dict[str, Action] = {
     "launch_run": "run.launch",
+    "retry_run": "run.launch",
     "cancel_run": "run.cancel",
     "send_command": "run.command",
     "delete_run": "run.delete",

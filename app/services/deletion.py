@@ -1,4 +1,4 @@
-"""Deleting a run: hidden in one transaction, removed bit by bit, its blobs after its rows.
+"""Deleting a run: hidden in one transaction, removed bit by bit, its blobs after its rows; or its points alone.
 
 What is left to do stands in an operation, so that a crash in the middle loses nothing: upkeep goes on with it.
 """
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import Database
 from app.models import Operation, Run, new_id
 from app.queries import deletion as queries
-from app.queries import outbox, runs
+from app.queries import outbox, retention, runs
 from app.run_schemas import OperationStatus
 from app.services import audit, collection, lifecycle
 from app.services.blobs import BlobStore
@@ -120,8 +120,31 @@ async def _locked(session: AsyncSession, operation_id: str) -> Operation:
     return operation
 
 
+async def request_thinning(session: AsyncSession, default_days: int | None, limit: int) -> int:
+    """Note runs whose points have been kept long enough: their charts read roll-ups from now on. How many."""
+    found = await retention.runs_to_thin(session, default_days, limit)
+    for run in found:
+        await retention.mark_thinned(session, run.id)
+        data = {"after": [0, -1], "blobs": []}
+        session.add(
+            Operation(id=new_id(), kind="thin_run", target=run.id, name=run.name, data=data, author="retention")
+        )
+    return len(found)
+
+
+async def _thin(session: AsyncSession, operation: Operation) -> bool:
+    """Some of the points. False: there are none left."""
+    series_id, bucket = operation.data["after"]
+    place = await retention.delete_points(session, operation.target, (series_id, bucket))
+    if place is not None:
+        operation.data = operation.data | {"after": list(place)}
+    return place is not None
+
+
 async def _remove(session: AsyncSession, operation: Operation) -> bool:
     """One bit of the rows. False: there are none left."""
+    if operation.kind == "thin_run":
+        return await _thin(session, operation)
     left: list[str] = operation.data["runs"]
     if not left or operation.finished_at:
         return False
@@ -142,7 +165,7 @@ async def _collect(database: Database, store: BlobStore, operation_id: str) -> N
     waiting = await collection.collect_named(database, store, operation.data["blobs"])
     async with database.begin() as session:
         operation = await _locked(session, operation_id)
-        operation.data = {"runs": [], "blobs": waiting}
+        operation.data = operation.data | {"blobs": waiting}
         if waiting:
             operation.detail = f"{len(waiting)} files go when no run is left that may be about to use them"
             await session.flush()

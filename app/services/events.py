@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Command, new_id
 from app.queries import events, runs
-from app.schemas import CommandRequest, CommandStatus, FindingRecord, InterventionRecord, RunEvent
+from app.run_schemas import CommandRequest, CommandStatus
+from app.schemas import FindingRecord, InterventionRecord, RunEvent
 from app.services import audit, lifecycle
 from app.services.problems import conflict, invalid, not_found
 from workers.specs.events import RunState

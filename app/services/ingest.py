@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -106,72 +107,67 @@ async def _take_metrics(session: AsyncSession, run: Run, columns: list[MetricCol
     headline = [column for column in merged if column.key in HEADLINE]
     if not headline:
         return
-    newest = {c.key: c.values[-1] for c in sorted(headline, key=lambda c: c.branch)}
+    newest = {c.key: float(c.values[-1]) for c in sorted(headline, key=lambda c: c.branch)}
     finite = {key: value if math.isfinite(value) else None for key, value in newest.items()}
     run.headline = run.headline | finite
-    columns_json = [
-        {"key": c.key, "branch": c.branch, "steps": c.steps, "values": c.values, "times": c.times}
-        for c in map(_finite_points, headline)
-    ]
-    await outbox.append(session, run.id, "metrics", {"columns": columns_json})
+    await outbox.append(session, run.id, "metrics", {"columns": [_finite_points(column) for column in headline]})
 
 
 def merge_columns(columns: Iterable[MetricColumn], now: float) -> list[points.Points]:
-    """One entry a (key, branch), each step once (the last value counts). Raises a 422 problem for wrong columns."""
-    merged: dict[tuple[str, int], points.Points] = {}
+    """One entry a (key, branch), sorted by step, each step once (the last value counts).
+
+    Raises a 422 problem for wrong columns.
+    """
+    parts: dict[tuple[str, int], list[points.Points]] = {}
     for i, column in enumerate(columns):
-        _check_column(column, f"/metrics/{i}")
-        if not column.steps:
-            continue
-        key, times = (column.key, column.branch), column.times or [now] * len(column.steps)
-        known = merged.get(key)
-        if known is None:
-            merged[key] = points.Points(*key, column.steps, column.values, times)
-            continue
-        known.steps = [*known.steps, *column.steps]
-        known.values = [*known.values, *column.values]
-        known.times = [*known.times, *times]
-    for entry in merged.values():
-        if len(set(entry.steps)) < len(entry.steps):
-            last = {step: i for i, step in enumerate(entry.steps)}
-            entry.steps, entry.values, entry.times = (
-                list(last),
-                [entry.values[i] for i in last.values()],
-                [entry.times[i] for i in last.values()],
-            )
-    return list(merged.values())
+        read = _read_column(column, f"/metrics/{i}", now)
+        if len(read.steps):
+            parts.setdefault((column.key, column.branch), []).append(read)
+    return [_in_order(found[0] if len(found) == 1 else _joined(found)) for found in parts.values()]
 
 
-def _check_column(column: MetricColumn, pointer: str) -> None:
+def _joined(parts: list[points.Points]) -> points.Points:
+    arrays = [np.concatenate([getattr(part, name) for part in parts]) for name in ("steps", "values", "times")]
+    return points.Points(parts[0].key, parts[0].branch, *arrays)
+
+
+def _in_order(column: points.Points) -> points.Points:
+    if (np.diff(column.steps) > 0).all():
+        return column
+    order = np.argsort(column.steps, kind="stable")
+    steps = column.steps[order]
+    kept = order[np.append(steps[1:] != steps[:-1], True)]
+    return points.Points(column.key, column.branch, column.steps[kept], column.values[kept], column.times[kept])
+
+
+def _read_column(column: MetricColumn, pointer: str, now: float) -> points.Points:
     wrong: list[tuple[str, str]] = []
-    if len(column.values) != len(column.steps):
-        wrong.append(("/values", f"{len(column.values)} values for {len(column.steps)} steps"))
-    if column.times and len(column.times) != len(column.steps):
-        wrong.append(("/times", f"{len(column.times)} times for {len(column.steps)} steps"))
-    if column.steps and not (min(column.steps) >= 0 and max(column.steps) < _MAX_STEP):
+    num_steps = len(column.steps)
+    if len(column.values) != num_steps:
+        wrong.append(("/values", f"{len(column.values)} values for {num_steps} steps"))
+    if column.times and len(column.times) != num_steps:
+        wrong.append(("/times", f"{len(column.times)} times for {num_steps} steps"))
+    try:
+        steps = np.array(column.steps, np.int64)
+    except OverflowError:
+        steps = np.array([-1])
+    if not ((steps >= 0) & (steps < _MAX_STEP)).all():
         wrong.append(("/steps", "steps must be 0 or more, below 2^62"))
-    if column.times and not (
-        math.isfinite(sum(column.times)) and 0 <= min(column.times) <= max(column.times) < _MAX_TIME
-    ):
+    times = np.array(column.times, np.float64) if column.times else np.full(num_steps, now)
+    if not ((times >= 0) & (times < _MAX_TIME)).all():
         wrong.append(("/times", "times must be Unix seconds"))
     if column.branch >= _MAX_STEP:
         wrong.append(("/branch", "the branch must be below 2^62"))
     if wrong:
         errors = [{"pointer": pointer + where, "message": message} for where, message in wrong]
         raise invalid(f"The column {column.key!r} is wrong.", errors)
+    return points.Points(column.key, column.branch, steps, np.array(column.values, np.float64), times)
 
 
-def _finite_points(column: points.Points) -> points.Points:
-    kept = [i for i, value in enumerate(column.values) if math.isfinite(value)]
-    if len(kept) == len(column.values):
-        return column
-    return points.Points(
-        column.key,
-        column.branch,
-        [column.steps[i] for i in kept],
-        [column.values[i] for i in kept],
-        [column.times[i] for i in kept],
-    )
+def _finite_points(column: points.Points) -> dict[str, Any]:
+    kept = np.isfinite(column.values)
+    arrays = {name: getattr(column, name)[kept].tolist() for name in ("steps", "values", "times")}
+    return {"key": column.key, "branch": column.branch} | arrays
 
 
 async def _take_events(session: AsyncSession, run: Run, batch: Batch) -> bool:

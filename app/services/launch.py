@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.models import Run, new_id
-from app.queries import events, outbox, runs
+from app.queries import events, outbox, runs, workers
 from app.schemas import LaunchRequest
 from app.services import audit, lifecycle
 from app.services.orchestrator import Orchestrator, PrefectError
 from app.services.presets import get_preset, validate
 from app.services.problems import conflict, invalid
+from app.services.verdict import no_worker
 from workers.specs import AnySpec
 from workers.specs.composition import lay_over
 from workers.specs.events import RunState
@@ -25,6 +26,7 @@ from workers.specs.training import TrainingSpec
 
 CLAIM_SECONDS = 45.0
 """Longer than a call to Prefect may take."""
+_WAITING = "waiting for Prefect"
 _log = structlog.get_logger()
 
 
@@ -47,20 +49,43 @@ def pool_of(spec: AnySpec) -> str:
     return "control" if isinstance(spec, PipelineSpec | AblationSpec) else spec.resources.pool
 
 
+def pools_of(spec: AnySpec) -> list[str]:
+    """Its own pool, and those of the runs that it makes."""
+    parts = [getattr(spec, name) for name in type(spec).model_fields]
+    made = {part.resources.pool for part in parts if hasattr(part, "resources")}
+    return list(dict.fromkeys([pool_of(spec), *sorted(made)]))
+
+
+async def missing_workers(session: AsyncSession, spec: AnySpec) -> list[str]:
+    """For each of its pools without a live worker: that there is none, and what to do."""
+    online = await workers.online_by_pool(session)
+    return [no_worker(pool) for pool in pools_of(spec) if not online.get(pool)]
+
+
 def warnings_of(spec: AnySpec) -> list[str]:
     """What a person should know of a spec before the run; a pipeline says it of its training."""
     training = spec.training if isinstance(spec, PipelineSpec) else spec
     return training.warnings if isinstance(training, TrainingSpec) else []
 
 
-async def create(session: AsyncSession, request: LaunchRequest, author: str) -> Run:
-    """The row of a new run, claimed for the caller to `submit` it after the commit. Raises problems."""
+async def create(session: AsyncSession, request: LaunchRequest, author: str, retry_of: str | None = None) -> Run:
+    """The row of a new run, claimed for the caller to `submit` it after the commit. Raises problems.
+
+    A stage of a pipeline that retries another one is taken over where that one has completed it: then it is its run.
+    """
     spec = read_spec(request)
     if request.parent_id is not None:
         parent = await lifecycle.locked(session, request.parent_id)
         state = RunState(parent.state)
         if state.terminal or state is RunState.CANCELLING:
             raise conflict("parent-ended", f"The parent run {parent.id} is {parent.state}: it takes no new children.")
+        earlier = await _earlier(session, parent, request.stage, spec.content_hash())
+        if earlier and earlier.state == RunState.COMPLETED:
+            words = f"{request.stage} was done by run {earlier.id}"
+            await events.add(session, parent, "note", words, run_id=earlier.id)
+            return earlier
+        retry_of = earlier.id if earlier else None
+    missing = await missing_workers(session, spec)
     run = Run(
         id=new_id(),
         name=request.name or spec.name,
@@ -69,22 +94,37 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str) -> 
         spec_hash=spec.content_hash(),
         parent_id=request.parent_id,
         stage=request.stage,
+        retry_of=retry_of,
         pool=pool_of(spec),
+        state_reason=next((words for words in missing if words == no_worker(pool_of(spec))), ""),
         priority=request.priority,
         tags=list(dict.fromkeys(request.tags)),
         max_attempts=request.max_attempts,
+        keep_raw_days=request.keep_raw_days,
         created_by=author,
         submit_after=runs.in_seconds(CLAIM_SECONDS),
     )
     await runs.add(session, run)
     await events.add(session, run, "state", f"launched by {author}", after=RunState.QUEUED.value)
-    for warning in warnings_of(spec):
+    for warning in warnings_of(spec) + missing:
         await events.add(session, run, "warning", warning, "warning")
     await outbox.append(session, run.id, "run")
-    shown = ("name", "kind", "pool", "spec_hash", "parent_id")
+    shown = ("name", "kind", "pool", "spec_hash", "parent_id", "retry_of")
     await audit.record(session, "run.launch", run.id, after={name: getattr(run, name) for name in shown})
     await lifecycle.announce(session, run, "event")
     return run
+
+
+async def _earlier(session: AsyncSession, parent: Run, stage: str | None, spec_hash: str) -> Run | None:
+    """What the runs that the parent retries made of this very stage: the newest, if it has ended."""
+    before = parent.retry_of
+    while before is not None and stage is not None:
+        found = await runs.child_of_stage(session, before, stage)
+        if found is not None:
+            return found if found.spec_hash == spec_hash and RunState(found.state).terminal else None
+        run = await runs.get(session, before)
+        before = run.retry_of if run else None
+    return None
 
 
 async def submit(database: Database, orchestrator: Orchestrator, run_id: str) -> None:
@@ -100,7 +140,7 @@ async def submit(database: Database, orchestrator: Orchestrator, run_id: str) ->
         )
     except PrefectError as error:
         _log.warning("prefect_submit_failed", run_id=run_id, error=str(error))
-        await _give_back(database, run_id, run.attempt, f"waiting for Prefect: {error}")
+        await _give_back(database, run_id, run.attempt, f"{_WAITING}: {error}")
         return
     if not await _link(database, run_id, run.attempt, flow_run_id):
         await orchestrator.cancel(flow_run_id)  # it was cancelled while we asked
@@ -122,7 +162,7 @@ async def _link(database: Database, run_id: str, attempt: int, flow_run_id: str)
             return False
         run.prefect_flow_run_id = flow_run_id
         await runs.set_attempt(session, run, flow_run_id=flow_run_id)
-        if run.state == RunState.QUEUED:
+        if run.state_reason.startswith(_WAITING):
             run.state_reason = ""
         await session.flush()
         await lifecycle.announce(session, run)

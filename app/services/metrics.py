@@ -5,11 +5,13 @@ import math
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Series
+from app.models.metrics import FACTOR_BITS
 from app.queries import charts, runs
 from app.schemas import Bucket, SeriesInfo
 from app.services.problems import invalid, not_found
 
 MAX_BUCKETS = 2000
+_FINEST = 1 << FACTOR_BITS
 
 
 async def list_series(session: AsyncSession, run_id: str) -> list[SeriesInfo]:
@@ -50,9 +52,16 @@ async def read_series(
     if from_step is not None and to_step is not None and from_step > to_step:
         raise invalid("The range ends before it begins.", [{"pointer": "/to_step", "message": "less than from_step"}])
     width, level = _fit(series, first, last, buckets)
+    coarse = await charts.has_rollups_only(session, run_id)
+    if coarse:
+        width, level = max(width, _FINEST), max(level, 1)
+        width = -(-width // _FINEST) * _FINEST
     answers = []
-    for row, end in zip(series, _ends(series, last, flatten), strict=True):
-        segments = charts.cover(max(first, row.first_step), min(end, row.last_step), level)
+    for row, limit in zip(series, _ends(series, last, flatten), strict=True):
+        begin, end = max(first, row.first_step), min(limit, row.last_step)
+        if coarse and begin <= end:  # whole buckets: there is nothing between their borders any more
+            begin, end = begin // _FINEST * _FINEST, end // _FINEST * _FINEST + _FINEST - 1
+        segments = charts.cover(begin, end, level)
         rows = await charts.read(session, row.id, segments, width)
         answers.append(_bucket(key, row.branch, width, rows))
     return [_joined(answers)] if flatten else answers

@@ -10,6 +10,7 @@ from app.queries import runs
 from app.schemas import Page, Run, RunSummary
 from app.services import cursors
 from app.services.problems import invalid, not_found
+from app.services.retry import checkpoint_holder
 from app.settings import Settings
 from workers.specs.events import Artifact
 
@@ -68,8 +69,13 @@ async def list_artifacts(session: AsyncSession, run_id: str, kind: str | None) -
 
 
 async def latest_checkpoint(session: AsyncSession, run_id: str) -> Artifact:
-    """Where a new attempt goes on. Raises a 404 problem when no checkpoint was committed yet."""
-    row = await runs.latest_checkpoint(session, run_id)
+    """Where a new attempt goes on: the run's own, else that of the run that it retries.
+
+    Raises a 404 problem when no checkpoint was committed yet.
+    """
+    run = await runs.get(session, run_id)
+    holder = await checkpoint_holder(session, run) if run else None
+    row = await runs.latest_checkpoint(session, holder.id) if holder else None
     if row is None:
         raise not_found("checkpoint of run", run_id)
     return show_artifact(row)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db import Database
 from app.models import new_id
 from app.queries import deletion as queries
-from app.queries import idempotency
+from app.queries import idempotency, retention
 from app.services import deletion
 from app.services.blobs import BlobStore
 from app.services.live import end_tasks
@@ -22,6 +22,7 @@ _LEASE_SECONDS = 60.0
 _POLL_SECONDS = 5.0
 _STEP_SECONDS = 20.0
 _TIDY_SECONDS = 3600.0
+_RUNS_AT_ONCE = 100
 _KEEP_OPERATIONS_SECONDS = 30 * 86_400.0
 
 
@@ -30,6 +31,7 @@ class Upkeep:
 
     def __init__(self, settings: Settings, database: Database, store: BlobStore) -> None:
         self._database, self._store = database, store
+        self._keep_raw_days = settings.keep_raw_days
         self._interval = max(_POLL_SECONDS, settings.reconcile_seconds)
         self._holder = new_id()
         self._tidied_at: float | None = None
@@ -79,3 +81,9 @@ class Upkeep:
     async def _tidy(self) -> None:
         async with self._database.begin() as session:
             await queries.forget_operations(session, _KEEP_OPERATIONS_SECONDS)
+        more = True
+        while more and await self._hold_lease():
+            async with self._database.begin() as session:
+                forgotten = await retention.forget_batches(session)
+                thinned = await deletion.request_thinning(session, self._keep_raw_days, _RUNS_AT_ONCE)
+            more = forgotten > 0 or thinned == _RUNS_AT_ONCE

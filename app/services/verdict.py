@@ -56,6 +56,11 @@ _NOTHING = Verdict(Action.NOTHING)
 _ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
+def no_worker(pool: str) -> str:
+    """Why a run of this pool waits, and what to do."""
+    return f"no worker online for pool {pool}: start one with `headrace worker --pool {pool}`"
+
+
 def judge(seen: Observation) -> Verdict:
     """What to do with the run."""
     if seen.state is RunState.CANCELLING:
@@ -103,6 +108,5 @@ def _judge_queued(seen: Observation, flow_run: FlowRunState) -> Verdict:
             return Verdict(Action.CRASH, f"it was started, but said nothing for {seen.unchanged_seconds:.0f} s")
         return Verdict(Action.EXPLAIN, "starting")
     if not seen.num_workers:
-        words = f"no worker online for pool {seen.pool}: start one with `headrace worker --pool {seen.pool}`"
-        return Verdict(Action.EXPLAIN, words)
+        return Verdict(Action.EXPLAIN, no_worker(seen.pool))
     return Verdict(Action.EXPLAIN, f"waiting for a worker of pool {seen.pool}")

@@ -29,6 +29,11 @@ class Cases:
         await self._ok("POST", f"/runs/{run['id']}/cancel")
         return run["id"]
 
+    async def retry_run(self):
+        run = await self.launch()
+        await self._ok("POST", f"/runs/{run['id']}/cancel")
+        return (await self._ok("POST", f"/runs/{run['id']}/retry"))["id"]
+
     async def send_command(self):
         run = await self.launch()
         await self.report(run["id"], state="running")

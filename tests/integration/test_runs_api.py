@@ -35,7 +35,10 @@ async def test_a_model_that_transformers_cannot_express_is_told_at_the_launch(ap
         run = await launch(spec=spec)
         told = (await api.get(f"{RUNS}/{run['id']}/events", params={"kind": "warning"})).json()
         expected = ["no class of transformers can express this model (norm layernorm, ffn relu2)"]
-        assert [event["message"].split(":")[0] for event in told] == (expected if len(spec) > 1 else [])
+        words = [
+            event["message"].split(":")[0] for event in told if not event["message"].startswith("no worker online")
+        ]
+        assert words == (expected if len(spec) > 1 else [])
 
 
 async def test_wrong_fields_are_named_and_nothing_is_launched(api, orchestrator):

@@ -3,6 +3,7 @@
 import math
 import random
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -10,6 +11,13 @@ from app.models.metrics import FACTOR_BITS, NUM_LEVELS
 from app.queries import points
 
 RUNS = "/api/v1/runs"
+
+
+def points_of(key, branch, points_by_step):
+    """As ingest gives them: sorted by step."""
+    steps = sorted(points_by_step)
+    values = np.array([points_by_step[step] for step in steps], np.float64)
+    return points.Points(key, branch, np.array(steps, np.int64), values, np.zeros(len(steps)))
 
 
 @pytest.fixture
@@ -20,11 +28,7 @@ def send(launch, core):
         run = await launch()
         for batch in batches:
             async with core.state.database.begin() as session:
-                columns = [
-                    points.Points(key, branch, list(steps), list(steps.values()), [0.0] * len(steps))
-                    for (key, branch), steps in batch.items()
-                    if steps
-                ]
+                columns = [points_of(key, branch, steps) for (key, branch), steps in batch.items() if steps]
                 await points.store(session, run["id"], columns)
         return run["id"]
 
@@ -81,8 +85,8 @@ async def test_any_range_and_zoom_equals_brute_force(send, read, seed):
     chance = random.Random(seed)
     truth, batches = {}, []
     length = chance.choice([40, 3000, 20_000])
-    for _ in range(6):
-        start = chance.randrange(length)
+    for number in range(6):  # some go behind what is there, some into it
+        start = chance.randrange(length) if number in {2, 3} else max(truth, default=-1) + 1
         steps = chance.sample(range(start, start + length // 2 + 1), length // 4)  # out of order, some again
         batch = {step: random_value(chance) for step in steps}
         truth |= batch
@@ -114,6 +118,41 @@ async def test_roll_ups_hold_every_point_once(send, core):
     async with core.state.database.begin() as session:
         rows = [tuple(row) for row in await session.execute(count, {"run_id": run_id})]
     assert rows == [(key, level, len(batch)) for key in "ab" for level in range(1, NUM_LEVELS + 1)]
+
+
+async def test_roll_ups_that_are_added_to_equal_those_made_anew(send, core):
+    chance = random.Random(5)
+    batches, step = [], 0
+    for size in (1, 3, 12, 1, 250, 900, 5):
+        batch = {}
+        for _ in range(size):
+            step += chance.choice([1, 1, 1, 2, 40])
+            batch[step] = random_value(chance)
+        batches.append(batch)
+    whole = {step: value for batch in batches for step, value in batch.items()}
+    added = await send([{("a", 0): batch, ("b", 0): batch} for batch in batches])
+    anew = await send([{("a", 0): whole, ("b", 0): whole}] * 2)  # the second time it is written over
+    rows = text(
+        "SELECT s.key, s.num_points, s.first_step, s.last_step, level, bucket, min, max, count, nonfinite, "
+        "last::text, r.last_step, sum FROM metric_rollups r JOIN series s ON s.id = r.series_id "
+        "WHERE s.run_id = :run_id ORDER BY s.key, level, bucket"
+    )
+    async with core.state.database.begin() as session:
+        ours = [tuple(row) for row in await session.execute(rows, {"run_id": added})]
+        theirs = [tuple(row) for row in await session.execute(rows, {"run_id": anew})]
+    assert [row[:-1] for row in ours] == [row[:-1] for row in theirs]
+    assert [row[-1] for row in ours] == pytest.approx([row[-1] for row in theirs])
+
+
+async def test_times_are_kept_to_the_microsecond(launch, report, core):
+    run = await launch()
+    moment = 1_700_000_000.123456
+    column = {"key": "loss", "steps": [1, 2], "values": [1.0, "NaN"], "times": [moment, moment + 1]}
+    await report(run["id"], state="running", metrics=[column])
+    async with core.state.database.begin() as session:
+        query = text("SELECT extract(epoch FROM time)::float8, value::text FROM metrics ORDER BY step")
+        rows = [tuple(row) for row in await session.execute(query)]
+    assert rows == [(pytest.approx(moment, abs=1e-6), "1"), (pytest.approx(moment + 1, abs=1e-6), "NaN")]
 
 
 async def test_one_spike_among_many_is_seen_at_every_zoom(send, read):

@@ -1,10 +1,14 @@
 // What a person may do: launch, cancel, ask a running worker for something.
 import { queryOptions } from '@tanstack/react-query';
 import { api, dataOf, type Schemas } from './client';
-import { keys } from './queries';
+import { keys, type Run } from './queries';
 
 export const cancelRun = (id: string) =>
   dataOf(api.POST('/api/v1/runs/{run_id}/cancel', { params: { path: { run_id: id } } }));
+
+/** A new run that goes on where this one ended. */
+export const retryRun = (id: string, idempotencyKey: string) =>
+  dataOf(api.POST('/api/v1/runs/{run_id}/retry', { params: { path: { run_id: id }, header: { 'Idempotency-Key': idempotencyKey } } }));
 
 /** `confirm` is the run's name, as a person typed it. */
 export const deleteRun = (id: string, confirm: string) => api.DELETE('/api/v1/runs/{run_id}', { params: { path: { run_id: id }, query: { confirm } } });
@@ -20,10 +24,10 @@ export const commandsQuery = (id: string, live: boolean) =>
   });
 
 /** The same key with the same body makes one run, however often it is sent. */
-export const launchRun = (spec: Record<string, unknown>, idempotencyKey: string) =>
-  dataOf(
-    api.POST('/api/v1/runs', {
-      params: { header: { 'Idempotency-Key': idempotencyKey } },
-      body: { spec, priority: 'normal', max_attempts: 3 },
-    }),
-  );
+export async function launchRun(spec: Record<string, unknown>, idempotencyKey: string): Promise<Run> {
+  const answer = api.POST('/api/v1/runs', {
+    params: { header: { 'Idempotency-Key': idempotencyKey } },
+    body: { spec, priority: 'normal', max_attempts: 3 },
+  });
+  return (await dataOf(answer)) as Run; // only a dry run is answered with a plan
+}

@@ -204,6 +204,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take up a run
+         * @description A new run with the spec of one that failed, crashed or was cancelled; it goes on from its newest checkpoint.
+         *
+         *     A pipeline takes over the stages that were completed. 409 for a run that has not ended, or has completed.
+         */
+        post: operations["retry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/artifacts": {
         parameters: {
             query?: never;
@@ -236,6 +258,28 @@ export interface paths {
          * @description The checkpoint that was committed last, by whatever attempt; 404 when there is none yet.
          */
         get: operations["get_latest_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Points or events as a file
+         * @description Columns `key`, `branch`, `step`, `value`, `time`; of events `id`, `attempt`, `time`, `step` and their texts.
+         *
+         *     In CSV a text that a spreadsheet would take for a formula begins with an apostrophe.
+         */
+        get: operations["export_run"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2007,6 +2051,44 @@ export interface components {
             };
         };
         /**
+         * LaunchPlan
+         * @description What a launch would do; the answer of a dry run.
+         */
+        LaunchPlan: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * Spec
+             * @description With all defaults, as the run would have it.
+             */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** Spec Hash */
+            spec_hash: string;
+            /**
+             * Pool
+             * @description Where the run itself would wait for a worker.
+             */
+            pool: string;
+            /**
+             * Workers
+             * @description Live workers of each pool that it or a run of its making needs.
+             */
+            workers: {
+                [key: string]: number;
+            };
+            /**
+             * Warnings
+             * @description What a person should know before: pools without a worker, and what the spec makes likely to go wrong.
+             */
+            warnings?: string[];
+            /** @description What the training would take; null for a run that trains no model. */
+            estimate?: components["schemas"]["EstimateAnswer"] | null;
+        };
+        /**
          * LaunchRequest
          * @description A run to be made: a spec, or a preset's name with changes laid over it.
          */
@@ -2043,6 +2125,11 @@ export interface components {
              * @default 3
              */
             max_attempts: number;
+            /**
+             * Keep Raw Days
+             * @description Days after its end for which single points are kept; roll-ups stay. None: as the settings say.
+             */
+            keep_raw_days?: number | null;
         };
         /**
          * LoginLink
@@ -2068,9 +2155,10 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @constant
+             * @description `thin_run`: its points go, roll-ups of 16 steps and more stay.
+             * @enum {string}
              */
-            kind: "delete_run";
+            kind: "delete_run" | "thin_run";
             /**
              * Target
              * @description Id of what it is done to.
@@ -2294,6 +2382,11 @@ export interface components {
             parent_id: string | null;
             /** Stage */
             stage: string | null;
+            /**
+             * Retry Of
+             * @description The run that this one takes up: it goes on from its newest checkpoint.
+             */
+            retry_of?: string | null;
             /** Tags */
             tags: string[];
             /**
@@ -2423,6 +2516,11 @@ export interface components {
             parent_id: string | null;
             /** Stage */
             stage: string | null;
+            /**
+             * Retry Of
+             * @description The run that this one takes up: it goes on from its newest checkpoint.
+             */
+            retry_of?: string | null;
             /** Tags */
             tags: string[];
             /**
@@ -3015,7 +3113,10 @@ export interface operations {
     };
     launch_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only say what the launch would do. */
+                dry_run?: boolean;
+            };
             header?: {
                 /** @description Any text of your own: the request happens once for it. */
                 "Idempotency-Key"?: string | null;
@@ -3029,6 +3130,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description A dry run: what the launch would do. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LaunchPlan"];
+                };
+            };
             /** @description Successful Response */
             201: {
                 headers: {
@@ -3188,6 +3298,49 @@ export interface operations {
             };
         };
     };
+    retry_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any text of your own: the request happens once for it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_artifacts: {
         parameters: {
             query?: {
@@ -3248,6 +3401,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Artifact"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_run: {
+        parameters: {
+            query?: {
+                /** @description What the file is. */
+                format?: "csv" | "jsonl" | "parquet";
+                /** @description Points of the series, or events with the log. */
+                what?: "metrics" | "events";
+                /** @description Only these series. */
+                keys?: string[] | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, streamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv; charset=utf-8": string;
+                    "application/x-ndjson": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description The request was refused; the body says why. */

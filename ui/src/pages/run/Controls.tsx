@@ -1,10 +1,11 @@
 // What a person may ask of a run. A control is "sent" until the worker's next call answers.
 import { Menu } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconCopy, IconDeviceFloppy, IconDots, IconExternalLink, IconLink, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRotate, IconTrash } from '@tabler/icons-react';
+import { IconCopy, IconDeviceFloppy, IconDots, IconDownload, IconExternalLink, IconLink, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRefresh, IconRotate, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { cancelRun, commandsQuery, sendCommand } from '../../api/commands';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useRef } from 'react';
+import { cancelRun, commandsQuery, retryRun, sendCommand } from '../../api/commands';
 import { keys, type Run } from '../../api/queries';
 import { Confirm } from '../../components/Confirm';
 import { isTerminal } from '../../components/state';
@@ -19,6 +20,32 @@ function useCommand(run: Run) {
     mutationFn: (kind: Kind) => sendCommand(run.id, kind),
     onSettled: () => client.invalidateQueries({ queryKey: keys.run(run.id) }),
   });
+}
+
+/** A run that did not complete is taken up by a new one, from its newest checkpoint. */
+function Retry({ run }: { run: Run }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const key = useRef(crypto.randomUUID());
+  const retry = useMutation({
+    mutationFn: () => retryRun(run.id, key.current),
+    onSuccess: async (made) => {
+      void client.invalidateQueries({ queryKey: keys.runs });
+      await navigate({ to: '/runs/$runId', params: { runId: made.id } });
+    },
+  });
+  return (
+    <>
+      {retry.error && (
+        <span className="small is-failed" role="alert">
+          {retry.error.message}
+        </span>
+      )}
+      <button className="btn" onClick={() => retry.mutate()} disabled={retry.isPending} title="A new run goes on from the newest checkpoint">
+        <IconRefresh size={14} stroke={1.75} /> Retry
+      </button>
+    </>
+  );
 }
 
 function LastCommand({ run, error }: { run: Run; error: Error | null }) {
@@ -73,6 +100,11 @@ function More({ run, command, onDelete }: { run: Run; command: ReturnType<typeof
         <Menu.Item leftSection={<IconLink size={14} />} onClick={() => void navigator.clipboard.writeText(run.id)}>
           Copy run id
         </Menu.Item>
+        {(['csv', 'parquet'] as const).map((format) => (
+          <Menu.Item key={format} leftSection={<IconDownload size={14} />} component="a" href={`/api/v1/runs/${run.id}/export?format=${format}`} download>
+            Download points ({format === 'csv' ? 'CSV' : 'Parquet'})
+          </Menu.Item>
+        ))}
         {isTerminal(run.state) && (
           <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={onDelete}>
             Delete…
@@ -111,6 +143,7 @@ export function Controls({ run }: { run: Run }) {
           <IconPlayerStop size={14} stroke={1.75} /> Stop…
         </button>
       )}
+      {isTerminal(run.state) && run.state !== 'completed' && <Retry key={run.id} run={run} />}
       {isTerminal(run.state) && (
         <Link to="/launch" search={{ from: run.id }} className="btn">
           <IconCopy size={14} stroke={1.75} /> Launch again…

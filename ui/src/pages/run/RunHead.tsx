@@ -90,6 +90,11 @@ export function RunHead({ run }: { run: Run }) {
             {run.stage ? `${spellOut(run.stage)} of its pipeline` : 'Parent run'}
           </Link>
         )}
+        {run.retry_of && (
+          <Link to="/runs/$runId" params={{ runId: run.retry_of }} className="link small">
+            Goes on from an earlier run
+          </Link>
+        )}
         <span className="small muted">
           <When time={run.created_at} />
         </span>
