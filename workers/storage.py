@@ -80,6 +80,27 @@ class S3Storage:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.client.download_file(self.bucket, self._key(sha256), str(path))
 
+    def read(self, name: str) -> bytes | None:
+        """The object of this name under the prefix; None when there is none."""
+        try:
+            body: bytes = self.client.get_object(Bucket=self.bucket, Key=self._named(name))["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+                return None
+            raise
+        return body
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object of this name, in place of what was there."""
+        self.client.put_object(Bucket=self.bucket, Key=self._named(name), Body=content)
+
+    def delete(self, sha256: str) -> None:
+        """Delete a blob. Repeating it is harmless."""
+        self.client.delete_object(Bucket=self.bucket, Key=self._key(sha256))
+
+    def _named(self, name: str) -> str:
+        return f"{self.prefix}/{name}" if self.prefix else name
+
 
 class ServiceStorage:
     """Blobs through the service's `/api/v1/blobs/{sha256}`: all a worker needs is one address and one token."""

@@ -32,6 +32,8 @@ class Resources(Spec):
     """Memory in GB (decimal)."""
     num_processes: int = Field(1, ge=1, le=64)
     """Training processes. Above 1 they are started by torchrun."""
+    max_restarts: int = Field(2, ge=0, le=100)
+    """When one of several training processes dies, all start again from the newest checkpoint, at most so often."""
 
     @property
     def pool(self) -> str:

@@ -142,7 +142,7 @@ def estimate(
 def _heldout_flops(spec: TrainingSpec, vocab_size: int) -> float:
     """Forward passes over the held-out windows: every so many steps, at the end of a stage, and in the summary."""
     batch = spec.plan[0].batch
-    tokens = spec.heldout.num_batches * batch.micro_batch_sequences * spec.resources.num_processes
+    tokens = spec.heldout.num_batches * batch.sequences * spec.resources.num_processes
     tokens *= batch.sequence_tokens
     times = sum(-(-stage.num_steps // spec.heldout.every_steps) for stage in spec.plan) + 1
     return times * tokens * forward_flops_per_token(spec.model, vocab_size, batch.sequence_tokens)

@@ -1,10 +1,13 @@
 """Training without the service: `python -m workers.training SPEC.yaml --dataset DIR --out DIR [--resume]`.
 
+`--storage s3://BUCKET/PREFIX` keeps the checkpoints there too, and with `--resume` takes up the newest of both places.
+
 Exit code 0: done, the summary is the last line (JSON). 1: training failed or was stopped. 2: bad usage or spec.
 """
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from workers.reporter import MemoryReporter
+from workers.reporter import MemoryReporter, Reporter
 from workers.specs.base import problems
 from workers.specs.training import TrainingSpec
+from workers.storage import S3Storage
 from workers.training.errors import CheckpointError, InputError, TrainingStopped
+from workers.training.remote_checkpoints import RemoteCheckpoints
 from workers.training.sources import Folders
 from workers.training.trainer import train
 
@@ -91,6 +97,20 @@ def read_folders(values: list[str]) -> Folders:
     return Path(values[0])
 
 
+def open_storage(url: str | None, spec: TrainingSpec, reporter: Reporter) -> RemoteCheckpoints | None:
+    """The place on S3 that `--storage` names. Raises InputError when it cannot be reached."""
+    if url is None:
+        return None
+    if not url.startswith("s3://"):
+        raise InputError(f"--storage {url} is no s3:// address; a folder is given by --out")
+    storage = S3Storage(url, os.environ.get("HEADRACE_S3_ENDPOINT_URL"))
+    try:
+        storage.client.head_bucket(Bucket=storage.bucket)
+    except (BotoCoreError, ClientError) as error:
+        raise InputError(f"--storage {url} cannot be used: {error}") from error
+    return RemoteCheckpoints(storage, spec.checkpointing, reporter)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -106,15 +126,24 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the newest sound checkpoint in --out")
+    parser.add_argument(
+        "--storage",
+        metavar="s3://BUCKET/PREFIX",
+        help="also keep the checkpoints there, under a prefix of this run's own (endpoint: HEADRACE_S3_ENDPOINT_URL)",
+    )
     options = parser.parse_args(arguments)
     with progress_reporter() as reporter:
         try:
+            spec = read_spec(options.spec)
+            remote = open_storage(options.storage, spec, reporter)
+            resume = (remote.fetch_newer(options.out) if remote else options.out) if options.resume else None
             summary = train(
-                read_spec(options.spec),
+                spec,
                 dataset=read_folders(options.dataset),
                 out=options.out,
                 reporter=reporter,
-                resume=options.out if options.resume else None,
+                publish=remote.publish if remote else None,
+                resume=resume,
             )
         except InputError as error:
             print(error, file=sys.stderr)

@@ -7,10 +7,12 @@ import json
 import math
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from workers.reporter import Reporter
 from workers.specs.training import Checkpointing
 from workers.training.checkpoints import Checkpoint, open_checkpoint
 from workers.training.errors import CheckpointError
@@ -99,6 +101,14 @@ class CheckpointStore:
         for path, moment in moments.items():
             if moment not in kept and path not in in_use:
                 shutil.rmtree(path, ignore_errors=True)
+
+    def begin_afresh(self, reporter: Reporter) -> None:
+        """Move what lies here aside: a new run never takes it up."""
+        if self.all():
+            aside = self.folder.with_name(f"checkpoints-until-{time.time_ns()}")
+            self.folder.rename(aside)
+            self.folder.mkdir()
+            reporter.log(f"this run starts afresh: older checkpoints were moved to {aside}", "warning")
 
     def drop_unfinished(self) -> None:
         """Delete what crashed processes left half-written. Nothing may be writing here."""

@@ -9,6 +9,10 @@ class CheckpointError(RuntimeError):
     """A checkpoint cannot be written or read: the message says which, and what to do."""
 
 
+class OutOfMemoryError(RuntimeError):
+    """The device's memory does not hold the run: the message says which setting to lower, and by how much."""
+
+
 class TrainingStopped(RuntimeError):  # noqa: N818  it is not always an error
     """Training ended early with a checkpoint: a person asked for it, or the controller's budget is used up."""
 

@@ -26,7 +26,7 @@ class HeldOutText:
                 f"the held-out part has {dataset.num_tokens} tokens, one sequence needs {length + 1}. "
                 "Lower batch.sequence_tokens, or hold out more documents"
             )
-        batch_sequences = batch.micro_batch_sequences * spec.resources.num_processes
+        batch_sequences = batch.sequences * spec.resources.num_processes  # the same on another number of processes
         wanted = min(num_windows, spec.heldout.num_batches * batch_sequences)
         chosen = np.linspace(0, num_windows - 1, wanted).round().astype(np.int64)
         self.sequences = read_windows(dataset, chosen, length)

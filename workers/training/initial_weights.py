@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from workers.model.foreign import open_any_model
 from workers.model.pretrained import find_model
 from workers.model.transformer import Transformer
@@ -29,6 +31,7 @@ def build_model(spec: TrainingSpec, vocab_size: int, dataset: Folders) -> Transf
             "make the dataset with the tokenizer of these weights"
         )
     _check_tokenizer(spec.initial_weights, dataset)
+    _check_finite(spec.initial_weights, given)
     model = Transformer(spec.model, given.vocab_size)
     missing, unexpected = model.load_state_dict(given.state_dict(), strict=False)
     if wrong := [name for name in (*missing, *unexpected) if not name.startswith("mtp.")]:
@@ -54,6 +57,20 @@ def _check_shape(spec: TrainingSpec, given: Transformer) -> None:
         fields = ", ".join(f"{name}: {value}" for name, value in wrong.items())
         raise InputError(
             f"initial_weights {spec.initial_weights} are of another model than the spec's. Set model: {{{fields}}}"
+        )
+
+
+def _check_finite(name: str, given: Transformer) -> None:
+    wrong = {
+        parameter: int(num_wrong)
+        for parameter, tensor in given.state_dict().items()
+        if (num_wrong := (~torch.isfinite(tensor)).sum())
+    }
+    if wrong:
+        worst = max(wrong, key=lambda parameter: wrong[parameter])
+        raise InputError(
+            f"initial_weights {name} hold values that are NaN or infinite, in {len(wrong)} tensors; most in {worst}: "
+            f"{wrong[worst]:,}. The run that made them had diverged: take an earlier checkpoint of it"
         )
 
 

@@ -12,13 +12,21 @@ from typing import Any, NoReturn
 
 from workers.reporter import FencedError, Reporter
 from workers.specs.training import TrainingSpec
-from workers.training.errors import CheckpointError, InputError, TrainingStopped
+from workers.training.checkpoint_store import CheckpointStore
+from workers.training.errors import CheckpointError, InputError, OutOfMemoryError, TrainingStopped
 from workers.training.publisher import Publish
 from workers.training.sources import Folders, folders_to_json
 from workers.training.switchboard import Switchboard
 
 POLL_SECONDS = 0.2
 TERMINATE_SECONDS = 10.0
+FINAL: dict[str, type[Exception]] = {
+    "InputError": InputError,
+    "CheckpointError": CheckpointError,
+    "OutOfMemoryError": OutOfMemoryError,
+    "FencedError": FencedError,
+}
+"""How a rank can fail so that another start would not help."""
 
 
 def train_in_processes(
@@ -32,7 +40,9 @@ def train_in_processes(
     first_branch: int,
 ) -> dict[str, Any]:
     """`train`, by `resources.num_processes` ranks. Rank 0 reports through this process."""
-    out.mkdir(parents=True, exist_ok=True)
+    store = CheckpointStore(out / "checkpoints")
+    if resume is None:
+        store.begin_afresh(reporter)  # here: when the ranks start again, what lies there is their own
     with tempfile.TemporaryDirectory(prefix="headrace-ranks-") as folder:
         address, job = Path(folder) / "relay", Path(folder) / "job.json"
         job.write_text(
@@ -53,13 +63,13 @@ def train_in_processes(
         board = Switchboard(address, reporter, publish)
         group = _start(spec, job)
         try:
-            while group.poll() is None:
+            while group.poll() is None and not _is_final(board.failure):
                 board.pass_commands()
                 time.sleep(POLL_SECONDS)
         finally:
             _end(group)
             board.close()
-    if board.failure:
+    if board.result is None and board.failure:
         _raise(board.failure)
     if board.result is None:
         raise RuntimeError(f"the training processes ended with exit code {group.returncode}; their log is above")
@@ -71,7 +81,8 @@ def _start(spec: TrainingSpec, job: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo"}
     environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // num_processes, 1)))
     command = [sys.executable, "-m", "workers.training.torchrun", str(os.getpid())]
-    command += ["--standalone", f"--nproc_per_node={num_processes}", "-m", "workers.training.rank", str(job)]
+    command += ["--standalone", f"--nproc_per_node={num_processes}", f"--max-restarts={spec.resources.max_restarts}"]
+    command += ["-m", "workers.training.rank", str(job)]
     return subprocess.Popen(command, env=environment, start_new_session=True)
 
 
@@ -87,9 +98,13 @@ def _end(group: subprocess.Popen[bytes]) -> None:
             continue
 
 
+def _is_final(failure: dict[str, Any] | None) -> bool:
+    """Would it only happen again if the processes were started anew?"""
+    return failure is not None and failure["kind"] in FINAL
+
+
 def _raise(failure: dict[str, Any]) -> NoReturn:
     message = failure["message"]
     if failure["kind"] == "TrainingStopped":
         raise TrainingStopped(message, by_person=failure["by_person"])
-    kinds = {"InputError": InputError, "CheckpointError": CheckpointError, "FencedError": FencedError}
-    raise kinds.get(failure["kind"], RuntimeError)(message)
+    raise FINAL.get(failure["kind"], RuntimeError)(message)

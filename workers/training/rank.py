@@ -20,6 +20,11 @@ def run(job: dict[str, Any]) -> int:
     address = Path(job["relay"])
     reporter = RelayReporter(address, job["takes_commands"]) if os.environ["RANK"] == "0" else NoReporter()
     publish = reporter.publish if isinstance(reporter, RelayReporter) and job["publishes"] else None
+    resume = Path(job["resume"]) if job["resume"] else None
+    if (num_restarts := int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))) and has_checkpoint(Path(job["out"])):
+        resume = Path(job["out"])
+        message = f"a training process died: all {os.environ['WORLD_SIZE']} start again from the newest checkpoint"
+        reporter.event("warning", message, num_restarts=num_restarts)
     try:
         result = train_here(
             TrainingSpec.model_validate(job["spec"]),
@@ -27,7 +32,7 @@ def run(job: dict[str, Any]) -> int:
             Path(job["out"]),
             reporter,
             publish,
-            Path(job["resume"]) if job["resume"] else None,
+            resume,
             job["first_branch"],
         )
         if isinstance(reporter, RelayReporter):
@@ -38,6 +43,11 @@ def run(job: dict[str, Any]) -> int:
         tell(address, failure={"kind": type(error).__name__, "message": str(error), "by_person": by_person})
         return 0 if stopped else 1
     return 0
+
+
+def has_checkpoint(out: Path) -> bool:
+    """Has this run saved anything here yet? Before that a restart begins as the first start did."""
+    return any((out / "checkpoints").glob("step-*")) if (out / "checkpoints").is_dir() else False
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 from workers.specs.training import TrainingSpec
 from workers.specs.training.mixture import MixtureSource
 from workers.specs.training.model import Model
+from workers.specs.training.stages import BatchSize
 
 Span = tuple[int, int, int]
 """Stage, and its batches [start, stop)."""
@@ -127,12 +128,13 @@ def identity(
         f"{name}.{key}": value for name, part in fields.items() if isinstance(part, dict) for key, value in part.items()
     }
     flat |= {name: value for name, value in fields.items() if not isinstance(value, dict)}
+    flat = {name: value for name, value in flat.items() if not name.startswith("batch.")}
+    flat |= {f"batch.{name}": value for name, value in _batch_identity(spec, spec.batch).items()}
     if spec.model.mtp is not None:
         flat["mtp_weight"] = spec.mtp_weight.model_dump(mode="json")
     if spec.z_loss_weight:
         flat["z_loss_weight"] = spec.z_loss_weight
     return flat | {
-        "resources.num_processes": spec.resources.num_processes,
         "dtype": dtype,
         **teacher,
         **_data_identity(spec, dataset),
@@ -148,10 +150,21 @@ def _data_identity(spec: TrainingSpec, dataset: Path | Mapping[str, Path]) -> di
     if spec.stages:
         found["stages"] = [stage.model_dump(mode="json", exclude={"name", "mixture"}) for stage in spec.stages]
         for stage, values in zip(spec.stages, found["stages"], strict=True):
+            values["batch"] = stage.batch and _batch_identity(spec, stage.batch)
             values["mixture"] = [_source_identity(spec, source) for source in stage.mixture]
     if spec.stages and spec.dataset and "dataset" not in found:
         found["dataset"] = spec.dataset
     return found
+
+
+def _batch_identity(spec: TrainingSpec, batch: BatchSize) -> dict[str, int]:
+    """What fixes the text of each step. How passes and processes share it out only changes the order of sums."""
+    return _shared_batch(batch.model_dump(), spec.resources.num_processes)
+
+
+def _shared_batch(batch: Mapping[str, int], num_processes: int) -> dict[str, int]:
+    sequences = batch["micro_batch_sequences"] * batch["accumulation"] * num_processes
+    return {"sequence_tokens": batch["sequence_tokens"], "sequences": sequences}
 
 
 def _source_identity(spec: TrainingSpec, source: MixtureSource) -> dict[str, Any]:
@@ -162,13 +175,33 @@ def _source_identity(spec: TrainingSpec, source: MixtureSource) -> dict[str, Any
 def saved_identity(trainer: Mapping[str, Any]) -> dict[str, Any]:
     """The identity in a checkpoint; fields that models did not have then stand as if left out of the spec."""
     defaults = {f"model.{name}": value for name, value in Model().model_dump(mode="json").items()}
-    return defaults | trainer["identity"]
+    return defaults | _without_processes(trainer["identity"])
+
+
+def _without_processes(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a checkpoint from when a run was bound to its number of processes."""
+    if "resources.num_processes" not in saved:
+        return dict(saved)
+    found = {name: value for name, value in saved.items() if not name.startswith(("batch.", "resources."))}
+    num_processes = saved["resources.num_processes"]
+    batch = {name.removeprefix("batch."): value for name, value in saved.items() if name.startswith("batch.")}
+    found |= {f"batch.{name}": value for name, value in _shared_batch(batch, num_processes).items()}
+    if "stages" in saved:
+        found["stages"] = [
+            stage | {"batch": stage["batch"] and _shared_batch(stage["batch"], num_processes)}
+            for stage in saved["stages"]
+        ]
+    return found
 
 
 def differences(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Fields in which two identities differ, in words."""
+    hints = {
+        "batch.sequences": " (of one step over all processes: with another resources.num_processes, change "
+        "batch.accumulation or batch.micro_batch_sequences so that it stays)"
+    }
     return [
-        f"{name} is {saved.get(name)!r} in the checkpoint and {wanted.get(name)!r} now"
+        f"{name} is {saved.get(name)!r} in the checkpoint and {wanted.get(name)!r} now{hints.get(name, '')}"
         for name in sorted(saved.keys() | wanted.keys())
         if saved.get(name) != wanted.get(name)
     ]

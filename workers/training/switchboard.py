@@ -64,7 +64,8 @@ class Switchboard:
     def _serve(self, line: Line) -> None:
         while message := line.receive():
             if "hello" in message:
-                self._lines.append(line)
+                # Rank 0 is there, perhaps anew: what made it start again is over.
+                self._lines, self.failure = [line], None
             elif "publish" in message:
                 threading.Thread(target=self._publish_for, args=(line, message["publish"]), daemon=True).start()
             else:

@@ -1,6 +1,5 @@
 """Training: a dataset version -> checkpoints and a summary. The one entry for flows, tests and the command line."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,10 @@ from workers.specs.training import TrainingSpec
 from workers.training.checkpoint_store import find_checkpoint
 from workers.training.devices import determinism
 from workers.training.engine import Engine, build_engine
+from workers.training.errors import OutOfMemoryError
 from workers.training.loop import Loop
 from workers.training.memory import keep_freed_memory
+from workers.training.out_of_memory import advise, is_out_of_memory
 from workers.training.parameter_groups import list_groups, show_groups
 from workers.training.processes import train_in_processes
 from workers.training.publisher import Publisher
@@ -39,7 +40,8 @@ def train(
     first_branch: lowest branch number that is free; a resume opens a new branch.
 
     Raises InputError for what does not fit together, CheckpointError for what cannot be read or written,
-    TrainingStopped when a person or the controller ended it early, FencedError when a newer attempt exists.
+    OutOfMemoryError with what to lower, TrainingStopped when a person or the controller ended it early, FencedError
+    when a newer attempt exists.
     """
     write_missing_logits(spec, dataset, reporter)
     if spec.resources.num_processes > 1:
@@ -78,8 +80,10 @@ def train_here(
                 engine.meter.files.flush()
                 engine.saver.join()
             summary = summarize(engine)
-        except BaseException:
+        except BaseException as error:
             publisher.abandon()
+            if is_out_of_memory(error):
+                raise OutOfMemoryError(advise(spec, dataset, error)) from error
             raise
         publisher.close()
     reporter.event("summary", "training is done", step=engine.state.step, **summary)
@@ -105,11 +109,8 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
             step=engine.state.step,
             branch=engine.state.branch,
         )
-    elif engine.accelerator.is_main_process and engine.store.all():
-        aside = engine.store.folder.with_name(f"checkpoints-until-{time.time_ns()}")
-        engine.store.folder.rename(aside)
-        engine.store.folder.mkdir()
-        reporter.log(f"this run starts afresh: older checkpoints were moved to {aside}", "warning")
+    elif engine.accelerator.is_main_process:
+        engine.store.begin_afresh(reporter)
     engine.use_stage()
     _show_model(engine)
     num_parameters = spec.model.num_parameters(engine.model.vocab_size)

@@ -73,6 +73,14 @@ def test_what_does_not_fit_is_refused_before_the_first_step(dataset, make_spec: 
     save_model(tmp_path / "damaged", Transformer(spec, 64), spec, 64)
     (tmp_path / "damaged" / "model.safetensors").write_bytes(b"")
     refused("is damaged", initial_weights=str(tmp_path / "damaged"))
+    diverged = Transformer(spec, 64)
+    with torch.no_grad():
+        diverged.blocks[1].ffn.down.weight[2, :3] = torch.tensor([float("nan"), float("inf"), 1.0])
+    save_model(tmp_path / "diverged", diverged, spec, 64)
+    refused(
+        r"values that are NaN or infinite, in 1 tensors; most in blocks.1.ffn.down.weight: 2\. The run that made them",
+        initial_weights=str(tmp_path / "diverged"),
+    )
 
 
 def test_a_dataset_made_with_another_tokenizer_is_refused(make_spec: Callable, tmp_path: Path) -> None:

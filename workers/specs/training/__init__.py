@@ -49,6 +49,7 @@ class HeldOut(Spec):
 
     every_steps: int = Field(100, ge=1)
     num_batches: int = Field(8, ge=1)
+    """Each as large as that of a step."""
 
 
 class TrainingSpec(Spec):
