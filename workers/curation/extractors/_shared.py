@@ -35,9 +35,8 @@ _OPTION = re.compile(r"</?opt(?:ion|group)\b[^>]*>[^<]*", re.IGNORECASE)
 """Choices of a form, which are no text: lexbor takes time quadratic in their number."""
 _MAX_ATTRIBUTES = 2000
 _LONG_VALUE = re.compile(r"(<[a-zA-Z][^<>]{0,4000}?=\s*)(?:\"[^\"]{8000,}\"|'[^']{8000,}')")
-_LONG_VALUE_CHARS = 8000
-_BEFORE_VALUE = np.frombuffer(b"= \t\r\n\0", dtype=np.uint8)
-"""What may stand before the quote of a value, in UTF-16 too."""
+_LONG_START = re.compile(rb"[= \t\r\n\0](?:\"[^\"]{8000}|'[^']{8000})")
+"""Stands in the bytes of all pages with such values: what may stand before the quote, in UTF-16 too, and so much."""
 _SUSPECT_TAG = re.compile(r"<[a-zA-Z][^>]{8000,}")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _VOID = "area base br col embed hr img input link meta param source track wbr"
@@ -131,13 +130,7 @@ def decode_html(record: RawRecord) -> str | Reject:
 
 def _shorten_values(html: str, content: bytes) -> str:
     """The page with attribute values of 8,000 characters and more left empty: embedded images, data, attacks."""
-    signs = np.frombuffer(content, dtype=np.uint8)
-    for quote in b"\"'":
-        at = np.flatnonzero(signs == quote)
-        long = at[np.diff(at, append=len(signs)) > _LONG_VALUE_CHARS]
-        if np.isin(signs[np.maximum(long, 1) - 1], _BEFORE_VALUE).any():
-            return _LONG_VALUE.sub(r'\1""', html)
-    return html
+    return _LONG_VALUE.sub(r'\1""', html) if _LONG_START.search(content) else html
 
 
 def _drop_options(html: str) -> str:

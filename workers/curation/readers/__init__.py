@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 from workers.curation.document import RawRecord, Reject
-from workers.curation.readers import html, jsonl, markdown, parquet, pdf, text, warc
+from workers.curation.readers import html, jsonl, markdown, pdf, text, warc
 from workers.curation.readers._files import InputError, file_format
 from workers.curation.readers._input import list_files, resolve_input
 from workers.curation.readers._shared import RejectError
@@ -29,7 +30,7 @@ _READERS: dict[str, Callable[[Path, str, Limits, int], Iterator[RawRecord | Reje
     "text": lambda path, source, limits, start: islice(text.read(path, source, limits), start, None),
     "markdown": lambda path, source, limits, start: islice(markdown.read(path, source, limits), start, None),
     "jsonl": jsonl.read,
-    "parquet": parquet.read,
+    "parquet": lambda *given: _parquet().read(*given),
 }
 
 
@@ -68,7 +69,7 @@ def count_records(path: Path, root: Path, limits: Limits) -> int:
             if name == "jsonl":
                 return jsonl.count(local, limits)
             if name == "parquet":
-                return parquet.count(local, limits)
+                return int(_parquet().count(local, limits))
             if name == "warc":
                 return sum(1 for _ in warc.read(local, "", limits))
     except (RejectError, OSError):
@@ -95,6 +96,12 @@ def snapshot(source: str) -> str:
     """First folder of a record's source (one crawl, in FineWeb's layout); empty for a file that lies at the top."""
     first, slash, _ = source.partition("/")
     return first if slash else ""
+
+
+def _parquet() -> ModuleType:
+    from workers.curation.readers import parquet  # here: it brings pyarrow, which few inputs need
+
+    return parquet
 
 
 def _local(path: Path, root: Path) -> contextlib.AbstractContextManager[Path]:

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -46,6 +44,9 @@ class Bucket:
     @cached_property
     def client(self) -> Any:
         """A client whose calls end: 5 s to connect, 30 s to read, four tries."""
+        import boto3  # here: it takes 0.1 s that runs without S3 save
+        from botocore.config import Config
+
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
