@@ -7,6 +7,7 @@ single page when it looks for the one that ends its process.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, cast
 
 import orjson
@@ -17,6 +18,7 @@ from workers.curation.document import Document, Drop, RawRecord, Reject, storabl
 from workers.curation.engine import SharedFile
 from workers.curation.extractors import build_extractor
 from workers.curation.filters import build_filter
+from workers.curation.hidden import hidden
 from workers.curation.journal import seal, seal_frame, unseal
 from workers.curation.language import Identifier
 from workers.curation.links import Link, stage_names
@@ -310,6 +312,8 @@ def set_up(settings: Settings) -> None:
     """Build the plugins of this process."""
     if settings.home:
         os.environ["HEADRACE_HOME"] = settings.home  # evaluation sets lie there
+    with hidden("scipy.linalg"):  # numba looks for its BLAS, 0.1 s a process for kernels that multiply no matrices
+        import_module("numba.np.arraymath")
     try:
         _process[:] = [Stages(settings)]
     except Exception as error:  # kept for the first batch: raised here, it would end the process unheard

@@ -1,6 +1,8 @@
 """Words: those of spaCy in each language, whatever the text; where they stand; and how they are numbered."""
 
+import shutil
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workers.curation import lexicon as lexicons
+from workers.curation import spacy_rules
 from workers.curation.lexicon import ALPHABETIC, END, PUNCT, SYMBOL, Lexicon
-from workers.curation.spacy_rules import LANGUAGES, word_rules
+from workers.curation.spacy_rules import LANGUAGES, WordRules, word_rules
 from workers.curation.text import Text
 
 _FRAGMENTS = """
@@ -122,3 +125,22 @@ def test_growth_keeps_what_was_there() -> None:
     again = book.split(" ".join(words), book.chunk_numbers(words))
     assert np.array_equal(first.words, again.words)
     assert book.split("a, b", book.chunk_numbers(["a,", "b"])).ends.tolist() == [2, 3]
+
+
+def test_rules_are_kept_and_a_damaged_file_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spacy_rules, "__file__", str(tmp_path / "spacy_rules.py"))
+    asked: list[str] = []
+    ask = spacy_rules._ask_spacy
+    monkeypatch.setattr(spacy_rules, "_ask_spacy", lambda language: (asked.append(language), ask(language))[1])
+    text = "Sr. García: «no está en EE. UU.», dijo a las 10a.m. (3.50 €)"
+    expected = spacy_words(text, "es")
+    for is_kept in (False, True, False, True):
+        asked.clear()
+        (tmp_path / "__pycache__").mkdir(exist_ok=True)
+        assert WordRules("es").split_text(text) == expected
+        assert asked == ([] if is_kept else ["es"])
+        if is_kept:
+            [kept] = (tmp_path / "__pycache__").iterdir()
+            kept.write_bytes(kept.read_bytes()[:1000])
+    shutil.rmtree(tmp_path / "__pycache__")  # a place where nothing can be kept
+    assert WordRules("es").split_text(text) == expected

@@ -21,7 +21,8 @@ _PRE_LINE = "\ue000"
 _BLANKS = re.compile(r"[ \xa0]+")
 _CELL_BORDER = re.compile(r"\s*\t\s*")
 _DATE = re.compile(r"\b(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2})\b")
-_SENTENCE_END = re.compile(r"[.!?:;…。！？][\"'\u201d\u2019»)\]]*$")  # noqa: RUF001  # full-width marks are meant
+_SENTENCE_ENDS = frozenset(".!?:;…。！？")  # noqa: RUF001  # full-width marks are meant
+_CLOSING = "\"'\u201d\u2019»)]"
 _RIGHTS = re.compile(r"^\s*(?:©|\(c\)\s|copyright\b)", re.IGNORECASE)
 
 _NOTHING, _ALL_GONE, _SOMETHING_KEPT = range(3)
@@ -42,7 +43,8 @@ class _Block:
 
 def main_lines(minimal_html: str) -> list[str]:
     """The lines that are text, list items with a dash before them."""
-    blocks = [block for line in _lines(minimal_html) if (block := _parse(line)) is not None]
+    lines = [line for line in map(str.lstrip, _lines(minimal_html)) if line]
+    blocks = [block for line in lines if (block := _parse(line)) is not None]
     for block in blocks:
         block.is_kept = not _is_boilerplate(block)
     _drop_orphans(blocks)
@@ -61,9 +63,6 @@ def _mark(code: str) -> str:
 
 
 def _parse(line: str) -> _Block | None:
-    line = line.lstrip()
-    if not line:
-        return None
     if line[0] == _PRE_LINE:
         text = _plain(line[1:]).rstrip()
         return _Block(text, len(text.split()), 0, "pre") if text else None
@@ -107,14 +106,16 @@ def _is_boilerplate(block: _Block) -> bool:
         return True
     if block.kind != "text" or "\t" in block.text:
         return False
-    return block.num_words <= _FEW_WORDS and not _SENTENCE_END.search(block.text)
+    return block.num_words <= _FEW_WORDS and not _ends_sentence(block.text)
 
 
 def _is_dateline(block: _Block) -> bool:
     """`By Anna Berg, 4.5.2015`: a day and little else."""
-    return (
-        block.num_words <= _SOME_WORDS - 2 and not _SENTENCE_END.search(block.text) and bool(_DATE.search(block.text))
-    )
+    return block.num_words <= _SOME_WORDS - 2 and not _ends_sentence(block.text) and bool(_DATE.search(block.text))
+
+
+def _ends_sentence(text: str) -> bool:
+    return text.rstrip(_CLOSING)[-1:] in _SENTENCE_ENDS
 
 
 def _drop_orphans(blocks: list[_Block]) -> None:
