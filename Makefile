@@ -16,7 +16,9 @@ UI_SOURCES := $(shell find ui/src ui/public ui/dev -type f 2>/dev/null) $(wildca
 NODE_OK := $(shell node --version 2>/dev/null | grep -qE '^v(2[0-9]|[3-9][0-9])\.' && command -v npm && echo yes)
 WITH_NODE := $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH")
 DEMO ?=
-TESTS ?= tests/unit tests/golden tests/gpu tests/integration tests/browser
+JOBS ?= $(shell nproc)
+UNIT ?= tests/unit tests/golden
+TESTS ?= tests/gpu tests/integration tests/browser
 
 .PHONY: help install ui demo up down test lint ui-lint tools bench format lock clean
 
@@ -66,6 +68,7 @@ ui-lint: $(UI)
 	cd ui && $(WITH_NODE) npm run --silent --if-present test
 
 test: $(INSTALLED) $(UI) tools lint ui-lint ## Lint, then all tests: unit, golden, integration, browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadfile $(UNIT)
 	OMP_NUM_THREADS=1 $(BIN)/pytest $(TESTS)
 
 bench: $(INSTALLED) $(UI) ## Run the benchmarks and write benchmarks/RESULTS.md
