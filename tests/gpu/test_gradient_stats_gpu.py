@@ -1,9 +1,9 @@
-"""The gradient kernel on a real GPU against float64, in fp32 and bf16. Skips itself without one."""
+"""The gradient kernels on a real GPU against float64, in fp32 and bf16. Skips itself without one."""
 
 import pytest
 import torch
 
-from workers.kernels.gradient_stats import BLOCK, measure_flat, measure_gradient
+from workers.kernels.gradient_stats import BLOCK, measure_gradient, measure_tensors
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
@@ -17,8 +17,10 @@ def test_the_kernel_equals_float64(dtype: torch.dtype, size: int) -> None:
     wide = x.double()
     finite = wide[wide.isfinite()]
     expected = torch.stack((finite.square().sum(), finite.abs().max(), (~wide.isfinite()).sum().double()))
-    torch.testing.assert_close(measure_flat(x), expected, rtol=1e-5, atol=0)
-    assert torch.equal(measure_flat(x), measure_flat(x))
+    found = measure_tensors([x, torch.ones(3, device="cuda", dtype=dtype)])
+    torch.testing.assert_close(found[0], expected, rtol=1e-5, atol=0)
+    assert found[1].tolist() == [3.0, 1.0, 0.0]
+    assert torch.equal(measure_tensors([x]), measure_tensors([x]))
 
 
 def test_several_gradients_are_measured_together() -> None:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from workers.kernels.chunk_loss import reduce_rows
+
 Compared = tuple[Tensor, Tensor]
 """KL of each place, (n,), and its gradient by u, (n, V)."""
 
@@ -107,6 +109,10 @@ def _compare_full(
     u_nV: Tensor, rows: slice, temperature: float, teacher_ND: Tensor, teacher_head_VD: Tensor
 ) -> Compared:
     logits_nV = functional.linear(teacher_ND[rows], teacher_head_VD).float()
+    if u_nV.is_cuda:
+        weights_n = torch.ones(len(u_nV), device=u_nV.device)
+        losses = reduce_rows(u_nV, teacher_nV=logits_nV.div_(temperature), kl_weights_n=weights_n)
+        return losses.kl_n, u_nV
     log_p_nV = functional.log_softmax(logits_nV / temperature, dim=-1)
     log_q_nV = functional.log_softmax(u_nV, dim=-1)
     p_nV = log_p_nV.exp()

@@ -1,9 +1,10 @@
-"""One pass over a gradient: sum of squares, largest magnitude, how many entries are not finite.
+"""One pass over all gradients: for each its sum of squares, largest magnitude, and how many entries are not finite.
 
-Each program reduces a few blocks to one row of partial results, which torch then sums: no atomics, so the result
-is the same every time. Sum and maximum leave out entries that are not finite, which are counted instead.
+A table of addresses lets one launch read tensors of any number and size; each program reduces a few blocks of one of
+them, a second launch adds up what belongs together. No atomics, so the result is the same every time. Sum and maximum
+leave out entries that are not finite, which are counted instead.
 
-Shapes: N elements of the flat gradient, P programs, or tensors.
+Shapes: N elements of a flat tensor, P tensors, J jobs (pieces of tensors).
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ import triton.language as tl
 from torch import Tensor
 
 BLOCK = 4096
-MAX_PROGRAMS = 1024
+MAX_BLOCKS = 16
+"""Of one job."""
+_TYPES = {torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
 
 
 class GradientStats(NamedTuple):
@@ -32,15 +35,21 @@ class GradientStats(NamedTuple):
 
 
 @triton.jit
-def reduce_blocks(x_N, partial_3P, num_elements, num_programs, BLOCK: tl.constexpr):
-    """Partial sum of squares, maximum and count of one program's blocks.  (N,) -> column of (3, P) fp32"""
-    program = tl.program_id(0)
+def reduce_pieces(
+    addresses_P, sizes_P, owners_J, firsts_J, partial_3J, num_jobs, TYPE: tl.constexpr, BLOCK: tl.constexpr,
+    MAX_BLOCKS: tl.constexpr,
+):  # fmt: skip
+    """Sum of squares, maximum and count of one job's blocks.  -> column of (3, J) fp32"""
+    job = tl.program_id(0)
+    owner = tl.load(owners_J + job)
+    x_N = tl.load(addresses_P + owner).to(tl.pointer_type(TYPE))
+    num_elements = tl.load(sizes_P + owner)
+    start = tl.load(firsts_J + job)
     total = tl.zeros([BLOCK], dtype=tl.float32)
     largest = tl.zeros([BLOCK], dtype=tl.float32)
     strange = tl.zeros([BLOCK], dtype=tl.float32)
-    start = program.to(tl.int64) * BLOCK
-    while start < num_elements:
-        offsets = start + tl.arange(0, BLOCK)
+    for number in range(0, MAX_BLOCKS):
+        offsets = start + number * BLOCK + tl.arange(0, BLOCK)
         x = tl.load(x_N + offsets, mask=offsets < num_elements, other=0.0).to(tl.float32)
         magnitude = tl.abs(x)
         finite = magnitude < float("inf")  # false for NaN as well
@@ -48,19 +57,70 @@ def reduce_blocks(x_N, partial_3P, num_elements, num_programs, BLOCK: tl.constex
         total += magnitude * magnitude
         largest = tl.maximum(largest, magnitude)
         strange += tl.where(finite, 0.0, 1.0)
-        start += num_programs.to(tl.int64) * BLOCK
-    tl.store(partial_3P + program, tl.sum(total, axis=0))
-    tl.store(partial_3P + num_programs + program, tl.max(largest, axis=0))
-    tl.store(partial_3P + 2 * num_programs + program, tl.sum(strange, axis=0))
+    tl.store(partial_3J + job, tl.sum(total, axis=0))
+    tl.store(partial_3J + num_jobs + job, tl.max(largest, axis=0))
+    tl.store(partial_3J + 2 * num_jobs + job, tl.sum(strange, axis=0))
 
 
-def measure_flat(x_N: Tensor) -> Tensor:
-    """Statistics of one flat tensor by the Triton kernel, left on its device.  (N,) -> (3,) fp64"""
-    num_programs = max(min(triton.cdiv(x_N.numel(), BLOCK), MAX_PROGRAMS), 1)
-    partial_3P = torch.empty(3, num_programs, dtype=torch.float32, device=x_N.device)
-    reduce_blocks[(num_programs,)](x_N, partial_3P, x_N.numel(), num_programs, BLOCK=BLOCK)
-    wide = partial_3P.double()
-    return torch.stack((wide[0].sum(), wide[1].max(), wide[2].sum()))
+@triton.jit
+def add_pieces(partial_3J, ends_P, result_P3, num_jobs, BLOCK: tl.constexpr):
+    """The figures of one tensor from those of its jobs, which lie side by side.  (3, J) -> row of (P, 3) fp64"""
+    owner = tl.program_id(0)
+    begin = tl.load(ends_P + owner - 1, mask=owner > 0, other=0)
+    end = tl.load(ends_P + owner)
+    total = tl.zeros([BLOCK], dtype=tl.float64)
+    largest = tl.zeros([BLOCK], dtype=tl.float64)
+    strange = tl.zeros([BLOCK], dtype=tl.float64)
+    for start in range(begin, end, BLOCK):
+        jobs = start + tl.arange(0, BLOCK)
+        inside = jobs < end
+        total += tl.load(partial_3J + jobs, mask=inside, other=0.0).to(tl.float64)
+        largest = tl.maximum(largest, tl.load(partial_3J + num_jobs + jobs, mask=inside, other=0.0).to(tl.float64))
+        strange += tl.load(partial_3J + 2 * num_jobs + jobs, mask=inside, other=0.0).to(tl.float64)
+    tl.store(result_P3 + owner * 3, tl.sum(total, axis=0))
+    tl.store(result_P3 + owner * 3 + 1, tl.max(largest, axis=0))
+    tl.store(result_P3 + owner * 3 + 2, tl.sum(strange, axis=0))
+
+
+def measure_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """Statistics of each tensor by the Triton kernels, left on their device: nothing waits.  -> (P, 3) fp64
+
+    Two launches, where all are of one type. Raises ValueError for types that are no floats of 16 or 32 bits.
+    """
+    device = tensors[0].device
+    result_P3 = torch.empty(len(tensors), 3, dtype=torch.float64, device=device)
+    by_type: dict[torch.dtype, list[int]] = {}
+    for number, tensor in enumerate(tensors):
+        by_type.setdefault(tensor.dtype, []).append(number)
+    for dtype, numbers in by_type.items():
+        if dtype not in _TYPES:
+            raise ValueError(f"gradients of type {dtype} cannot be measured: they must be fp32, bf16 or fp16")
+        flat = [tensors[number].detach().contiguous() for number in numbers]  # held until the kernels are queued
+        rows = _measure_one_type(flat, _TYPES[dtype])
+        result_P3 = rows if len(by_type) == 1 else result_P3.index_copy(0, torch.tensor(numbers, device=device), rows)
+    return result_P3
+
+
+def _measure_one_type(tensors: Sequence[Tensor], dtype: tl.dtype) -> Tensor:
+    sizes_P = torch.tensor([tensor.numel() for tensor in tensors])
+    num_jobs_P = (sizes_P + MAX_BLOCKS * BLOCK - 1) // (MAX_BLOCKS * BLOCK)
+    ends_P = num_jobs_P.cumsum(0)
+    num_jobs = int(ends_P[-1])
+    owners_J = torch.repeat_interleave(num_jobs_P)
+    firsts_J = (torch.arange(num_jobs) - (ends_P - num_jobs_P)[owners_J]) * (MAX_BLOCKS * BLOCK)
+    addresses_P = torch.tensor([tensor.data_ptr() for tensor in tensors])
+    device = tensors[0].device
+    tables = (table.to(device, non_blocking=True) for table in (addresses_P, sizes_P, owners_J, firsts_J, ends_P))
+    addresses_P, sizes_P, owners_J, firsts_J, ends_P = tables
+    partial_3J = torch.empty(3, num_jobs, dtype=torch.float32, device=device)
+    result_P3 = torch.empty(len(tensors), 3, dtype=torch.float64, device=device)
+    if num_jobs:
+        reduce_pieces[(num_jobs,)](
+            addresses_P, sizes_P, owners_J, firsts_J, partial_3J, num_jobs, TYPE=dtype, BLOCK=BLOCK,
+            MAX_BLOCKS=MAX_BLOCKS,
+        )  # fmt: skip
+    add_pieces[(len(tensors),)](partial_3J, ends_P, result_P3, num_jobs, BLOCK=256)
+    return result_P3
 
 
 def measure_flat_reference(x_N: Tensor) -> Tensor:
@@ -78,7 +138,7 @@ def measure_flat_reference(x_N: Tensor) -> Tensor:
 def measure_norms(tensors: Sequence[Tensor]) -> Tensor:
     """L2 norm of each tensor; NaN where an entry is not finite. Nothing is synchronised on CUDA.  -> (P,) fp64"""
     if tensors[0].is_cuda:
-        rows_P3 = torch.stack([measure_flat(tensor.detach().reshape(-1)) for tensor in tensors])
+        rows_P3 = measure_tensors(tensors)
         return torch.where(rows_P3[:, 2] > 0, torch.nan, rows_P3[:, 0].sqrt())
     norms_P = torch.stack(torch._foreach_norm([tensor.detach() for tensor in tensors])).double()
     if bool(torch.isfinite(norms_P).all()):
@@ -90,8 +150,10 @@ def measure_norms(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def measure_gradient(grads: Sequence[Tensor]) -> GradientStats:
-    """Statistics over all of `grads` together: the kernel on CUDA, the reference elsewhere. One synchronisation."""
-    measure = measure_flat if grads[0].is_cuda else measure_flat_reference
-    rows = torch.stack([measure(grad.detach().reshape(-1)) for grad in grads])
+    """Statistics over all of `grads` together: the kernels on CUDA, the reference elsewhere. One synchronisation."""
+    if grads[0].is_cuda:
+        rows = measure_tensors(grads)
+    else:
+        rows = torch.stack([measure_flat_reference(grad.detach().reshape(-1)) for grad in grads])
     total, largest, strange = torch.stack((rows[:, 0].sum(), rows[:, 1].max(), rows[:, 2].sum())).tolist()
     return GradientStats(total, largest, int(strange))

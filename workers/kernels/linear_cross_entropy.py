@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import register_flop_formula
 
+from workers.kernels.chunk_loss import reduce_rows
+
 CHUNK_LOGITS = 1 << 24
 """Logits held at once: 64 MB. Smaller chunks stay in the cache, but each reads and writes the weight gradient."""
 MIN_CHUNK_PLACES = 128
@@ -45,22 +47,15 @@ class _Fused(torch.autograd.Function):
         grad_VC: Tensor | None = None
         grads_nC, losses_n, totals = [], [], []
         for h_nC, targets_n in zip(h_NC.split(size), targets_N.split(size), strict=True):
-            logits_nV = functional.linear(h_nC, w_VC).to(total_type)
-            counted_n1 = (targets_n != ignored)[:, None]
-            places_n1 = targets_n.clamp(min=0)[:, None]
-            sums_n1 = logits_nV.logsumexp(-1, keepdim=True)
-            loss_n1 = torch.where(counted_n1, sums_n1 - logits_nV.gather(1, places_n1), 0.0)
-            z_n1 = torch.where(counted_n1, z_weight * sums_n1.square(), 0.0)
-            grad_nV = (logits_nV - sums_n1).exp() * torch.where(counted_n1, 1 + 2 * z_weight * sums_n1, 0.0)
-            columns_V = torch.arange(len(weight_VC), device=targets_n.device)
-            grad_nV = torch.where(counted_n1 & (columns_V == places_n1), grad_nV - 1, grad_nV).to(dtype)
+            logits_nV = functional.linear(h_nC, w_VC)
+            loss_n, z_n, grad_nV = _measure_chunk(logits_nV, targets_n, ignored, z_weight, total_type)
             grads_nC.append(grad_nV @ w_VC)
             if grad_VC is None:
                 grad_VC = (grad_nV.T @ h_nC).to(total_type)
             else:
                 add_product(grad_VC, grad_nV, h_nC)
-            losses_n.append(loss_n1[:, 0])
-            totals.append((loss_n1 + z_n1).sum())
+            losses_n.append(loss_n)
+            totals.append((loss_n + z_n).sum())
         losses_N = torch.cat(losses_n)
         ctx.save_for_backward(torch.cat(grads_nC).to(hidden_NC.dtype), grad_VC.to(weight_VC.dtype))  # type: ignore[union-attr]
         ctx.mark_non_differentiable(losses_N)
@@ -71,6 +66,25 @@ class _Fused(torch.autograd.Function):
         """Scale what the forward pass has made."""
         grad_NC, grad_VC = ctx.saved_tensors
         return grad_NC * grad.to(grad_NC.dtype), grad_VC * grad.to(grad_VC.dtype), None, None, None
+
+
+def _measure_chunk(
+    logits_nV: Tensor, targets_n: Tensor, ignored: int, z_weight: float, total_type: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy and z-loss of each place, and their gradient by the logits in the logits' type."""
+    if logits_nV.is_cuda and total_type == torch.float32:
+        losses = reduce_rows(logits_nV, targets_n, ignored, z_weight)
+        return losses.cross_entropy_n, losses.z_n, logits_nV
+    dtype, logits_nV = logits_nV.dtype, logits_nV.to(total_type)
+    counted_n1 = (targets_n != ignored)[:, None]
+    places_n1 = targets_n.clamp(min=0)[:, None]
+    sums_n1 = logits_nV.logsumexp(-1, keepdim=True)
+    loss_n1 = torch.where(counted_n1, sums_n1 - logits_nV.gather(1, places_n1), 0.0)
+    z_n1 = torch.where(counted_n1, z_weight * sums_n1.square(), 0.0)
+    grad_nV = (logits_nV - sums_n1).exp() * torch.where(counted_n1, 1 + 2 * z_weight * sums_n1, 0.0)
+    columns_V = torch.arange(logits_nV.shape[1], device=targets_n.device)
+    grad_nV = torch.where(counted_n1 & (columns_V == places_n1), grad_nV - 1, grad_nV).to(dtype)
+    return loss_n1[:, 0], z_n1[:, 0], grad_nV
 
 
 def _compute_type(x: Tensor) -> torch.dtype:

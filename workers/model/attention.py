@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workers.kernels.document_attention import document_attention, fits_kernel
+from workers.kernels.flash_attention import fits_gpu, flash_attention
 from workers.model.cache import Cache
 from workers.model.parametrization import Multipliers
 from workers.model.trace import Trace
@@ -130,6 +131,11 @@ class Attention(nn.Module):
         return seen_H
 
     @torch.no_grad()
+    def _remember(self, largest_H: Tensor) -> None:
+        if self.max_logits_H is not None and self.training:
+            torch.maximum(self.max_logits_H, largest_H, out=self.max_logits_H)
+
+    @torch.no_grad()
     def scale_logits(self, factor_H: Tensor) -> None:
         """Multiply the logits of each head, by its queries alone: keys are shared by the heads of a group.
 
@@ -163,6 +169,10 @@ class Attention(nn.Module):
             q_BHTD, k_BGTD = rotate(q_BHTD, *table), rotate(k_BGTD, *table)
         if cache is not None:
             k_BGTD, v_BGTD = cache.extend(self.layer, k_BGTD, v_BGTD)
+        if isinstance(mask_BHTS, Documents) and trace is None and fits_gpu(q_BHTD):
+            mixed_BHTD, largest_H = flash_attention(q_BHTD, k_BGTD, v_BGTD, mask_BHTS.numbers_BT)
+            self._remember(largest_H)
+            return self.out(mixed_BHTD.transpose(1, 2).flatten(2))
         documents = None
         if isinstance(mask_BHTS, Documents):
             by_document = fits_kernel(q_BHTD)
@@ -172,8 +182,7 @@ class Attention(nn.Module):
         if trace is not None:
             trace.add_attention(self.layer, q_BHTD, k_BGTD, mask_BHTS)
         if self.max_logits_H is not None and self.training:
-            largest_H = max_logits(q_BHTD.detach(), k_BGTD.detach(), mask_BHTS)
-            torch.maximum(self.max_logits_H, largest_H, out=self.max_logits_H)
+            self._remember(max_logits(q_BHTD.detach(), k_BGTD.detach(), mask_BHTS))
         if cache is not None and (mask_BHTS is not None or num_tokens == 1):
             mixed_BHTD = attend_by_group(q_BHTD, k_BGTD, v_BGTD, mask_BHTS)
             return self.out(mixed_BHTD.transpose(1, 2).flatten(2))

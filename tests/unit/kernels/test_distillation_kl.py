@@ -1,5 +1,7 @@
 """The chunked KL equals the formula in float64, value and gradients; k + 1 classes are a bound of all."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -92,7 +94,8 @@ def test_more_tokens_kept_come_closer_to_all_of_them_from_below() -> None:
         for top_k in (1, 2, 8, 39, 40)
     ]
     whole = distill_full(drawn["student"], drawn["head"], drawn["weights"], drawn["teacher"], drawn["teacher_head"])
-    assert found == sorted(found)
+    # The class of all others is one token at 39 of 40: what 40 give, but for rounding.
+    assert all(fewer <= more * (1 + 1e-5) for fewer, more in itertools.pairwise(found))
     assert found[0] < 0.9 * float(whole)
     assert found[-1] == pytest.approx(float(whole), rel=1e-5)
 

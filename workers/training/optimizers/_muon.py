@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workers.kernels.symmetric_product import symmetric_product
 from workers.specs.training.optimizers import Muon, MuonClip
 from workers.training.devices import has_fast_bfloat16
 from workers.training.optimizers._shared import OUTER, Group, group_parameters
@@ -33,8 +34,8 @@ def orthogonalize(g_BMN: Tensor, num_steps: int, eps: float = 1e-7) -> Tensor:
     x = g_BMN.mT if tall else g_BMN
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=eps)
     for _ in range(num_steps):
-        gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        gram = symmetric_product(x)
+        x = torch.baddbmm(x, symmetric_product(gram, gram, alpha=c, beta=b), x, beta=a)
     return x.mT if tall else x
 
 
