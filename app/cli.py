@@ -17,10 +17,12 @@ from app.commands import (
     demo,
     estimate,
     export,
+    projects,
     quality,
     runs,
     stack,
     tokens,
+    users,
     worker,
 )
 
@@ -33,7 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    stack, demo, runs, again, deletion, export, estimate, quality, ablation, corpus, datasets, worker, tokens, audit,
+    stack, demo, runs, again, deletion, export, estimate, quality, ablation, corpus, datasets, worker, projects, users,
+    tokens, audit,
 ):  # fmt: skip
     module.register(app)
 

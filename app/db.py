@@ -4,18 +4,23 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session as SyncSession
 from starlette.requests import HTTPConnection
 
 from app.settings import Settings
 
 CHANNEL = "headrace"
-"""Postgres channel on which changes are announced: `{"run_id": ..., "type": ...}`."""
+"""Postgres channel on which changes are announced: `{"run_id": ..., "project": ..., "type": ...}`."""
+
+SCOPE: ContextVar[frozenset[str] | None] = ContextVar("projects", default=None)
+"""Projects that the present caller sees; None: all, as for the service itself. Set by the guard of a route."""
 
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -42,6 +47,10 @@ def plain_url(settings: Settings) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+class ScopedSession(SyncSession):
+    """Sees rows of the projects in `SCOPE` alone; `app.models.scope` sees to it."""
+
+
 class Database:
     """The engine and its sessions. `close` it at the end."""
 
@@ -57,7 +66,7 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args={"timeout": 5, "command_timeout": 60, "server_settings": {"application_name": "headrace"}},
         )
-        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False, sync_session_class=ScopedSession)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
@@ -85,9 +94,9 @@ async def session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
         yield opened
 
 
-async def notify(session: AsyncSession, run_id: str, kind: str) -> None:
+async def notify(session: AsyncSession, run_id: str, project: str, kind: str) -> None:
     """Announce a change of a run; Postgres delivers it when the transaction commits, and repeats once only."""
-    payload = dump_json({"run_id": run_id, "type": kind})
+    payload = dump_json({"run_id": run_id, "project": project, "type": kind})
     await session.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload})
 
 

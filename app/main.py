@@ -34,9 +34,11 @@ from app.routes import (
     prefect_proxy,
     presets,
     problems,
+    projects,
     runs,
     stream,
     ui,
+    users,
     workers,
 )
 from app.routes.body_limit import BodyLimit
@@ -53,7 +55,7 @@ from app.settings import settings as read_settings
 
 ROUTERS = (
     auth, audit, runs, export, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels,
-    evaluations, blobs, workers, stream, health, prefect_proxy, ui,
+    evaluations, blobs, workers, projects, users, stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

@@ -71,6 +71,7 @@ class RunSummary(Schema):
     """A run as the list shows it."""
 
     id: str
+    project: str
     name: str
     kind: Literal["curation", "quality", "training", "evaluation", "release", "pipeline", "ablation"]
     state: RunState
@@ -159,6 +160,7 @@ class RunEvent(Schema):
 class DatasetVersion(Schema):
     """An immutable version of a dataset."""
 
+    project: str
     digest: str
     name: str
     version: int

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     ever. Roll-ups over 16 steps and more always stay."""
     api_url: str = ""
     """For workers and the CLI: address of the service; empty: that of the embedded stack."""
+    project: str = ""
+    """For the CLI: the project that commands are about; empty: all that the token sees, and `default` for launches."""
     api_token: SecretStr = SecretStr("")
     """For workers and the CLI: their token; empty: that of the embedded stack."""
 

@@ -22,13 +22,14 @@ class CommandError(RuntimeError):
 
 
 class Client:
-    """Calls to `/api/v1` of one service with one token."""
+    """Calls to `/api/v1` of one service with one token, in one project where one is named."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, project: str = "") -> None:
         self.url = url.rstrip("/")
         self._client = httpx.Client(
             base_url=f"{self.url}/api/v1",
             headers={"Authorization": f"Bearer {token}"},
+            params={"project": project} if project else None,
             timeout=httpx.Timeout(_TIMEOUT_SECONDS, connect=5),
             trust_env=False,
         )
@@ -125,4 +126,4 @@ def connect() -> Client:
         given = settings().admin_token.get_secret_value()
         credentials = read_credentials(home)
         token = given or (credentials.admin_token if credentials else "")
-    return Client(url, token)
+    return Client(url, token, settings().project)

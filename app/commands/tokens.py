@@ -23,12 +23,19 @@ class Role(StrEnum):
 
 @tokens.command("create")
 def create(
-    name: str, role: Annotated[Role, typer.Option(help="What it may do.")] = Role.OPERATOR, as_json: AsJson = False
+    name: str,
+    role: Annotated[Role, typer.Option(help="What it may do.")] = Role.OPERATOR,
+    project: Annotated[str | None, typer.Option(help="What it is good for; none: all projects.")] = None,
+    user: Annotated[str | None, typer.Option(help="Name of its user; it never may more than the user.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a token. It is shown this once."""
     from app.commands.client import connect
+    from app.commands.users import id_of
 
-    made = connect().call("POST", "/tokens", {"name": name, "role": role.value}, key=str(uuid.uuid4()))
+    client = connect()
+    body = {"name": name, "role": role.value, "project": project, "user_id": id_of(client, user) if user else None}
+    made = client.call("POST", "/tokens", body, key=str(uuid.uuid4()))
     print_json(made) if as_json else typer.echo(made["token"])
 
 
@@ -42,10 +49,11 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    listing = table("id", "name", "role", "made", "last used")
+    listing = table("id", "name", "role", "project", "user", "made", "last used")
     for row in rows:
         used = ago(row.get("last_used_at")) or "never"
-        listing.add_row(row["id"], plain(row["name"]), row["role"], ago(row.get("created_at")), used)
+        where, whose = row["project"] or "all", plain(row["user"] or "")
+        listing.add_row(row["id"], plain(row["name"]), row["role"], where, whose, ago(row.get("created_at")), used)
     console().print(listing)
 
 

@@ -1,12 +1,14 @@
-"""All tables. Import it as `from app import models`."""
+"""All tables, and which of their rows a caller sees. Import it as `from app import models`."""
 
 from app.models.access import IdempotencyKey, LoginCode, Session, Token
 from app.models.audit import AuditEntry
 from app.models.base import Base, new_id
 from app.models.metrics import IngestBatch, Metric, MetricRollup, Series
 from app.models.operation import Lease, Operation, OutboxEntry, Worker
+from app.models.projects import Membership, Project, User
 from app.models.results import CollectedBlob, DatasetVersion, Evaluation, EvaluationItem, Label
 from app.models.runs import Artifact, Attempt, Command, Event, Finding, Intervention, Run
+from app.models.scope import _narrow as _narrow
 
 __all__ = [
     "Artifact",
@@ -26,14 +28,17 @@ __all__ = [
     "Label",
     "Lease",
     "LoginCode",
+    "Membership",
     "Metric",
     "MetricRollup",
     "Operation",
     "OutboxEntry",
+    "Project",
     "Run",
     "Series",
     "Session",
     "Token",
+    "User",
     "Worker",
     "new_id",
 ]

@@ -27,6 +27,8 @@ class AuditEntry(Base):
     action: Mapped[str]
     target: Mapped[str]
     """Id of what was changed."""
+    project: Mapped[str | None]
+    """None: what belongs to no project. No foreign key: the log outlives a project."""
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     request_id: Mapped[str]

@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Json, SerialKey, TextKey, one_of
+from app.models.projects import project_key
 
 
 class Worker(Base):
@@ -58,6 +59,7 @@ class Operation(Base):
 
     id: Mapped[TextKey]
     kind: Mapped[str]
+    project: Mapped[str] = project_key()
     target: Mapped[str]
     """Id of what it is done to."""
     name: Mapped[str]

@@ -6,19 +6,24 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Json, JsonList, TextKey
+from app.models.projects import project_key
 from app.models.runs import run_key
 
 
 class DatasetVersion(Base):
-    """An immutable version of a dataset, named by the digest of its bytes. It outlives its run."""
+    """An immutable version of a dataset, named by the digest of its bytes. It outlives its run.
+
+    Two projects can make the same bytes: each has its own version of them.
+    """
 
     __tablename__ = "dataset_versions"
     __table_args__ = (
-        UniqueConstraint("name", "version"),
+        UniqueConstraint("project", "name", "version"),
         CheckConstraint("version >= 1", "version"),
         Index("ix_dataset_versions_created_at_digest", "created_at", "digest"),
     )
 
+    project: Mapped[str] = project_key(primary=True)
     digest: Mapped[TextKey]
     name: Mapped[str]
     version: Mapped[int]
@@ -90,6 +95,7 @@ class Label(Base):
         Index("ix_labels_dataset_created_at_document_id", "dataset", "created_at", "document_id"),
     )
 
+    project: Mapped[str] = project_key(primary=True)
     dataset: Mapped[TextKey]
     document_id: Mapped[TextKey]
     score: Mapped[int]

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, Created, Json, JsonList, Moment, SerialKey, TextKey, one_of
+from app.models.projects import project_key
 from workers.specs.events import TERMINAL, RunState
 
 KINDS = ["curation", "quality", "training", "evaluation", "release", "pipeline", "ablation"]
@@ -31,6 +32,7 @@ class Run(Base):
         CheckConstraint(one_of("priority", PRIORITIES), "priority"),
         CheckConstraint("attempt >= 1 AND max_attempts >= 1", "attempts"),
         Index("ix_runs_created_at_id", "created_at", "id"),
+        Index("ix_runs_project_created_at_id", "project", "created_at", "id"),
         Index("ix_runs_state_created_at_id", "state", "created_at", "id"),
         Index("ix_runs_kind_created_at_id", "kind", "created_at", "id"),
         Index("ix_runs_name_id", "name", "id"),
@@ -40,6 +42,7 @@ class Run(Base):
     )
 
     id: Mapped[TextKey]
+    project: Mapped[str] = project_key()
     name: Mapped[str]
     kind: Mapped[str]
     state: Mapped[str] = mapped_column(server_default="queued")
@@ -69,6 +72,8 @@ class Run(Base):
     finished_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
     last_step_at: Mapped[datetime | None]
+    placed_at: Mapped[datetime | None]
+    """Since when the present attempt holds one of its project's places; see `app.services.launch`."""
     submit_after: Mapped[Created]
     """Before this moment nobody else hands the run to Prefect: a claim, or the pause before a new attempt."""
     keep_raw_days: Mapped[int | None]

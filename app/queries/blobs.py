@@ -96,7 +96,7 @@ async def spare(session: AsyncSession, sha256s: list[str]) -> None:
 
 _USERS = text("""
     SELECT DISTINCT r.id, r.name FROM runs r
-    WHERE r.state = ANY(:active) AND (
+    WHERE r.state = ANY(:active) AND r.project = :project AND (
         position(:digest IN r.spec::text) > 0
         OR EXISTS (
             SELECT 1 FROM artifacts a JOIN runs maker ON maker.id = a.run_id
@@ -107,16 +107,16 @@ _USERS = text("""
 """)
 
 
-async def users(session: AsyncSession, digest: str) -> list[tuple[str, str]]:
-    """Runs that have not ended and use the artifact: (id, name), at most five.
+async def users(session: AsyncSession, project: str, digest: str) -> list[tuple[str, str]]:
+    """Runs of the project that have not ended and use the artifact: (id, name), at most five.
 
     Their spec names it, or they or a child of theirs made it: a pipeline's next stage will want it.
     """
-    rows = await session.execute(_USERS, {"active": ACTIVE_STATES, "digest": digest})
+    rows = await session.execute(_USERS, {"active": ACTIVE_STATES, "project": project, "digest": digest})
     return [(row.id, row.name) for row in rows]
 
 
-async def delete_version(session: AsyncSession, digest: str, author: str) -> None:
+async def delete_version(session: AsyncSession, project: str, digest: str, author: str) -> None:
     """Delete a dataset version; its name, figures and lineage stay."""
-    change = update(DatasetVersion).where(DatasetVersion.digest == digest)
+    change = update(DatasetVersion).where(DatasetVersion.project == project, DatasetVersion.digest == digest)
     await session.execute(change.values(deleted_at=func.clock_timestamp(), deleted_by=author, files=[]))

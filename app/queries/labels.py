@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import ColumnElement, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,27 +13,34 @@ from app.models import Label
 _CHUNK = 1000
 
 
-async def put(session: AsyncSession, dataset: str, document_id: str, score: int, author: str) -> Label:
+async def put(session: AsyncSession, project: str, dataset: str, document_id: str, score: int, author: str) -> Label:
     """Set a label; one that is there already is replaced."""
-    values: dict[str, Any] = {"dataset": dataset, "document_id": document_id, "score": score, "author": author}
+    where = {"project": project, "dataset": dataset, "document_id": document_id}
+    values: dict[str, Any] = where | {"score": score, "author": author}
     statement = insert(Label).values(created_at=func.clock_timestamp(), **values)
     changes = {name: statement.excluded[name] for name in ("score", "author", "created_at")}
-    query = statement.on_conflict_do_update(index_elements=["dataset", "document_id"], set_=changes).returning(Label)
+    query = statement.on_conflict_do_update(
+        index_elements=["project", "dataset", "document_id"], set_=changes
+    ).returning(Label)
     return (await session.scalars(query, execution_options={"populate_existing": True})).one()
 
 
-async def score_of(session: AsyncSession, dataset: str, document_id: str) -> int | None:
+async def score_of(session: AsyncSession, project: str, dataset: str, document_id: str) -> int | None:
     """The label of a document; None: it has none."""
-    query = select(Label.score).where(Label.dataset == dataset, Label.document_id == document_id)
+    query = select(Label.score).where(*_is(project, dataset, document_id))
     found: int | None = await session.scalar(query)
     return found
 
 
-async def remove(session: AsyncSession, dataset: str, document_id: str) -> int | None:
+async def remove(session: AsyncSession, project: str, dataset: str, document_id: str) -> int | None:
     """Take a label back; the score that it had. None: there was none."""
-    change = delete(Label).where(Label.dataset == dataset, Label.document_id == document_id)
+    change = delete(Label).where(*_is(project, dataset, document_id))
     score: int | None = await session.scalar(change.returning(Label.score))
     return score
+
+
+def _is(project: str, dataset: str, document_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (Label.project == project, Label.dataset == dataset, Label.document_id == document_id)
 
 
 async def labels(session: AsyncSession, dataset: str, before: tuple[datetime, str] | None, limit: int) -> list[Label]:

@@ -30,14 +30,17 @@ async def put_artifact(session: AsyncSession, run_id: str, attempt: int, row: di
     )
 
 
-async def put_dataset_version(session: AsyncSession, name: str, row: dict[str, Any]) -> None:
-    """The next version within its name; a digest that is known stays the version that it is, deleted or not before."""
+async def put_dataset_version(session: AsyncSession, project: str, name: str, row: dict[str, Any]) -> None:
+    """The next version within its project and name; a known digest stays the version that it is, deleted or not."""
     # the lock of the name keeps two runs from taking the same number
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))"), {"name": name})
-    newest = select(func.coalesce(func.max(DatasetVersion.version), 0) + 1).where(DatasetVersion.name == name)
-    statement = insert(DatasetVersion).values(name=name, version=newest.scalar_subquery(), **row)
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))"), {"name": f"{project}/{name}"}
+    )
+    newest = select(func.coalesce(func.max(DatasetVersion.version), 0) + 1)
+    newest = newest.where(DatasetVersion.project == project, DatasetVersion.name == name)
+    statement = insert(DatasetVersion).values(project=project, name=name, version=newest.scalar_subquery(), **row)
     alive = {"deleted_at": None, "deleted_by": None, "files": statement.excluded.files}
-    await session.execute(statement.on_conflict_do_update(index_elements=["digest"], set_=alive))
+    await session.execute(statement.on_conflict_do_update(index_elements=["project", "digest"], set_=alive))
 
 
 async def put_evaluation(session: AsyncSession, run_id: str, row: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Event
+from app.models import Event, Run
 
 
 class EventRow(NamedTuple):
@@ -15,6 +15,7 @@ class EventRow(NamedTuple):
 
     id: int
     run_id: str
+    project: str
     attempt: int
     kind: str
     level: str
@@ -26,6 +27,7 @@ class EventRow(NamedTuple):
 _COLUMNS = (
     Event.id,
     Event.run_id,
+    Run.project,
     Event.attempt,
     Event.kind,
     Event.level,
@@ -60,7 +62,7 @@ async def events_after(
     run_ids: Sequence[str] = (),
 ) -> list[EventRow]:
     """Events with after < id (<= until), of these runs or of all, in order."""
-    query = select(*_COLUMNS).where(Event.id > after).order_by(Event.id).limit(limit)
+    query = select(*_COLUMNS).join(Run, Run.id == Event.run_id).where(Event.id > after).order_by(Event.id).limit(limit)
     if until is not None:
         query = query.where(Event.id <= until)
     if run_ids:

@@ -1,19 +1,18 @@
-"""SQL of tokens, one-time login codes and browser sessions. All are kept as SHA-256 (hex)."""
-
-from datetime import datetime
+"""SQL of tokens. They are kept as SHA-256 (hex)."""
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import LoginCode, Session, Token
+from app.models import LoginCode, Session, Token, User
 
-_VALID = (Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > func.now()))
+VALID = (Token.revoked_at.is_(None), or_(Token.expires_at.is_(None), Token.expires_at > func.now()))
+"""Conditions of a token that may be used."""
 
 
 async def by_hash(session: AsyncSession, digest: str) -> Token | None:
     """The valid token with this hash."""
-    found: Token | None = await session.scalar(select(Token).where(Token.hash == digest, *_VALID))
+    found: Token | None = await session.scalar(select(Token).where(Token.hash == digest, *VALID))
     return found
 
 
@@ -23,10 +22,11 @@ async def touch(session: AsyncSession, token_id: str) -> None:
     await session.execute(update(Token).where(Token.id == token_id, stale).values(last_used_at=func.now()))
 
 
-async def all_tokens(session: AsyncSession) -> list[Token]:
-    """All tokens that were not revoked, the newest first."""
-    query = select(Token).where(Token.revoked_at.is_(None)).order_by(Token.created_at.desc(), Token.id.desc())
-    return list(await session.scalars(query))
+async def all_tokens(session: AsyncSession) -> list[tuple[Token, str | None]]:
+    """All tokens that were not revoked with the names of their users, the newest first."""
+    query = select(Token, User.name).outerjoin(User, User.id == Token.user_id).where(Token.revoked_at.is_(None))
+    rows = await session.execute(query.order_by(Token.created_at.desc(), Token.id.desc()))
+    return [(row[0], row[1]) for row in rows]
 
 
 async def add(session: AsyncSession, token: Token) -> None:
@@ -46,11 +46,6 @@ async def put_bootstrap(session: AsyncSession, token_id: str, role: str, digest:
     )
 
 
-async def by_id(session: AsyncSession, token_id: str) -> Token:
-    """The token with this id, which is there."""
-    return await session.get_one(Token, token_id)
-
-
 async def revoke(session: AsyncSession, token_id: str) -> Token | None:
     """End a token and its browser sessions. None when there is no such valid token."""
     change = update(Token).where(Token.id == token_id, Token.revoked_at.is_(None)).values(revoked_at=func.now())
@@ -58,46 +53,3 @@ async def revoke(session: AsyncSession, token_id: str) -> Token | None:
     await session.execute(delete(Session).where(Session.token_id == token_id))
     await session.execute(delete(LoginCode).where(LoginCode.token_id == token_id))
     return found
-
-
-async def add_login_code(session: AsyncSession, digest: str, token_id: str, expires_at: datetime) -> None:
-    """Keep a code, and drop the old ones."""
-    await session.execute(delete(LoginCode).where(LoginCode.expires_at < func.now()))
-    session.add(LoginCode(hash=digest, token_id=token_id, expires_at=expires_at))
-    await session.flush()
-
-
-async def use_login_code(session: AsyncSession, digest: str) -> str | None:
-    """Use a code up; the id of its token, or None when it is unknown, used or too old."""
-    change = (
-        update(LoginCode)
-        .where(LoginCode.hash == digest, LoginCode.used_at.is_(None), LoginCode.expires_at > func.now())
-        .values(used_at=func.now())
-        .returning(LoginCode.token_id)
-    )
-    token_id: str | None = await session.scalar(change)
-    return token_id
-
-
-async def add_session(session: AsyncSession, row: Session) -> None:
-    """Keep a browser session, and drop the old ones."""
-    await session.execute(delete(Session).where(Session.expires_at < func.now()))
-    session.add(row)
-    await session.flush()
-
-
-async def by_session(session: AsyncSession, digest: str) -> tuple[Token, Session] | None:
-    """The token and the session of a cookie, while both are valid."""
-    query = (
-        select(Token, Session)
-        .join(Session, Session.token_id == Token.id)
-        .where(Session.hash == digest, Session.expires_at > func.now(), *_VALID)
-    )
-    row = (await session.execute(query)).first()
-    return (row[0], row[1]) if row else None
-
-
-async def end_session(session: AsyncSession, digest: str) -> str | None:
-    """Log out; the id of the session's token, None when there was no such session."""
-    ended: str | None = await session.scalar(delete(Session).where(Session.hash == digest).returning(Session.token_id))
-    return ended

@@ -23,7 +23,7 @@ _BINARY = "application/octet-stream"
 _READ: dict[int | str, dict[str, Any]] = {200: {"content": {_BINARY: {}}, "description": "The content."}}
 
 
-@router.head("/api/v1/blobs/{sha256}", operation_id="stat_blob", dependencies=[Depends(require("worker", "operator"))])
+@router.head("/api/v1/blobs/{sha256}", operation_id="stat_blob", dependencies=[Depends(require("worker"))])
 async def stat_blob(sha256: Sha256, store: StoreOf) -> Response:
     """Is the blob there, and how large is it?"""
     return Response(headers=_headers(await _size(store, sha256), _BINARY))
@@ -34,7 +34,7 @@ async def stat_blob(sha256: Sha256, store: StoreOf) -> Response:
     operation_id="get_blob",
     response_class=StreamingResponse,
     responses=_READ,
-    dependencies=[Depends(require("worker", "operator"))],
+    dependencies=[Depends(require("worker"))],
 )
 async def get_blob(sha256: Sha256, store: StoreOf) -> StreamingResponse:
     """The content of a blob."""
@@ -81,7 +81,7 @@ async def touch_blob(sha256: Sha256, store: StoreOf, database: DatabaseOf) -> No
         raise HTTPException(404, f"Blob {sha256} is not in the store.")
 
 
-@router.post("/api/v1/gc", operation_id="collect_garbage", dependencies=[Depends(require("admin"))])
+@router.post("/api/v1/gc", operation_id="collect_garbage", dependencies=[Depends(require("admin", everywhere=True))])
 async def collect_garbage(body: CollectRequest, store: StoreOf, database: DatabaseOf) -> Collected:
     """One step of deleting blobs that no artifact names; without `apply` it only counts. Go on with `next_cursor`."""
     try:

@@ -27,8 +27,8 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 @router.get("", operation_id="list_datasets")
 async def list_datasets(session: SessionOf, cursor: Cursor = None, limit: Limit = 50) -> Page[DatasetVersion]:
     """The latest version of each dataset, by name."""
-    key = cursors.decode(cursor, [str])
-    rows = await queries.latest_versions(session, key[0] if key else None, limit + 1)
+    key = cursors.decode(cursor, [str, str])
+    rows = await queries.latest_versions(session, (key[0], key[1]) if key else None, limit + 1)
     return _page(rows, limit, "name")
 
 
@@ -127,8 +127,8 @@ async def list_dataset_versions(
     name: str, session: SessionOf, cursor: Cursor = None, limit: Limit = 50
 ) -> Page[DatasetVersion]:
     """Versions of one dataset, the newest first."""
-    key = cursors.decode(cursor, [int])
-    rows = await queries.versions(session, name, key[0] if key else None, limit + 1)
+    key = cursors.decode(cursor, [int, str])
+    rows = await queries.versions(session, name, (key[0], key[1]) if key else None, limit + 1)
     if not rows and key is None:
         raise not_found("dataset", name)
     return _page(rows, limit, "version")
@@ -142,5 +142,5 @@ async def _version(session: AsyncSession, digest: str) -> Row:
 
 
 def _page(rows: list[Row], limit: int, key: str) -> Page[DatasetVersion]:
-    more = cursors.encode(getattr(rows[limit - 1], key)) if len(rows) > limit else None
+    more = cursors.encode(getattr(rows[limit - 1], key), rows[limit - 1].project) if len(rows) > limit else None
     return Page(items=[DatasetVersion.model_validate(row) for row in rows[:limit]], next_cursor=more)

@@ -7,10 +7,10 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import Database, database, session
+from app.db import SCOPE, Database, database, session
 from app.services import audit, auth
 from app.services.auth import Principal, Role
 from app.services.blobs import BlobStore, build_store
@@ -19,17 +19,20 @@ from app.settings import Settings
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Guard = Callable[[Request], Awaitable[Principal]]
+Guard = Callable[[Request, str | None], Awaitable[Principal]]
+Project = Annotated[str | None, Query(max_length=63, description="Only what belongs to this project.")]
 
 
-def require(*roles: Role) -> Guard:
-    """A dependency that lets in callers with one of the roles, and returns who it is.
+def require(*roles: Role, everywhere: bool = False) -> Guard:
+    """A dependency that lets in callers with one of the roles in any project, and returns who it is.
 
+    From here on the request sees the projects in which the caller has one of the roles, and nothing else: an id of
+    another project answers 404. `everywhere` wants the role for all projects.
     401 without a valid token or session, 403 with the wrong role or, for writes of browsers, without CSRF token.
     Its short transaction is over before the handler runs, so that a long stream holds no connection.
     """
 
-    async def guard(request: Request) -> Principal:
+    async def guard(request: Request, project: Project = None) -> Principal:
         found = await identify(request)
         if found is None:
             raise HTTPException(
@@ -37,13 +40,25 @@ def require(*roles: Role) -> Guard:
                 "A valid token is needed: `Authorization: Bearer hr_...`; browsers log in by `headrace login`.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        if not any(found.may(role) for role in roles):
-            raise HTTPException(403, f"This needs the role {' or '.join(roles)}; the token has {found.role}.")
+        reach = found.reach(*roles)
+        if project is not None:
+            reach = frozenset({project} if reach is None else reach & {project})
+        if reach is not None and (everywhere or not reach):
+            where = " for all projects" if everywhere else f" in {project!r}" if project else ""
+            raise HTTPException(403, f"This needs the role {' or '.join(roles)}{where}; the token has {found.role}.")
+        _narrow(request, reach)
         audit.CALLER.set(audit.Caller(found.token_id, found.name, request_id_of(request)))
         return found
 
     guard.roles = roles  # type: ignore[attr-defined]  # read by the authorization matrix
     return guard
+
+
+def _narrow(request: Request, reach: frozenset[str] | None) -> None:
+    """Several guards of a route: what all of them allow."""
+    known: frozenset[str] | None = getattr(request.state, "reach", None)
+    request.state.reach = known if reach is None else reach if known is None else reach & known
+    SCOPE.set(request.state.reach)
 
 
 async def public() -> None:

@@ -29,12 +29,13 @@ async def put_label(
 ) -> Label:
     """Set the label of a document; one that is there already is replaced."""
     digest = _full(body.dataset)
-    if await datasets.version(session, digest) is None:
+    version = await datasets.version(session, digest)
+    if version is None:
         raise not_found("dataset version", digest)
-    before = await labels.score_of(session, digest, body.document_id)
-    row = await labels.put(session, digest, body.document_id, body.score, principal.name)
+    before = await labels.score_of(session, version.project, digest, body.document_id)
+    row = await labels.put(session, version.project, digest, body.document_id, body.score, principal.name)
     target = f"{digest}/{body.document_id}"
-    await audit.record(session, "label.put", target, _score(before), _score(body.score))
+    await audit.record(session, "label.put", target, _score(before), _score(body.score), project=version.project)
     return Label.model_validate(row)
 
 
@@ -84,10 +85,13 @@ async def delete_label(
 ) -> Response:
     """Take a label back."""
     digest = _full(dataset)
-    before = None if "\x00" in document_id else await labels.remove(session, digest, document_id)
+    version = await datasets.version(session, digest)
+    if version is None:
+        raise not_found("dataset version", digest)
+    before = None if "\x00" in document_id else await labels.remove(session, version.project, digest, document_id)
     if before is None:
         raise not_found("label of the document", document_id)
-    await audit.record(session, "label.delete", f"{digest}/{document_id}", _score(before))
+    await audit.record(session, "label.delete", f"{digest}/{document_id}", _score(before), project=version.project)
     return Response(status_code=204)
 
 

@@ -35,7 +35,6 @@ _HOP_BY_HOP = {
     "content-length",
     "cookie",
 }
-_ROLES = {"worker", "admin"}
 _POLICY_VIOLATION = 1008
 _POLL = re.compile(r"work_pools/([^/]+)/get_scheduled_flow_runs/?")
 _NEWS = re.compile(r".*/(create_flow_run|set_state|resume)/?")
@@ -171,4 +170,4 @@ def _decode(value: str) -> str:
 
 async def _is_worker(app: FastAPI, token: str) -> bool:
     principal = await authenticate_token(app, token) if token else None
-    return principal is not None and principal.role in _ROLES
+    return principal is not None and principal.reach("worker") is None

@@ -13,6 +13,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.db import SCOPE
 from app.models import new_id
 from app.services import audit
 from app.settings import Settings
@@ -85,12 +86,13 @@ class SecurityMiddleware:
         if refusal:
             await _send_problem(send_with_headers, *refusal)
             return
-        nobody = audit.CALLER.set(None)
+        nobody, all_projects = audit.CALLER.set(None), SCOPE.set(None)
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 await self.app(scope, receive, send_with_headers)
         finally:
             audit.CALLER.reset(nobody)
+            SCOPE.reset(all_projects)
 
     def _refusal(self, method: str, headers: Headers) -> tuple[int, str, str] | None:
         """Status, title and detail, or None where the request may pass."""

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from app.db import SCOPE
 from app.queries import stream
 from app.routes.deps import DatabaseOf, require
 from app.services.live import TYPES, LiveHub, SlowSubscriberError, event_message
@@ -62,7 +63,7 @@ async def _messages(
     hub: LiveHub, database: DatabaseOf, run_ids: frozenset[str], types: frozenset[str], resume: int | None
 ) -> AsyncIterator[ServerSentEvent]:
     deadline = time.monotonic() + LIFETIME_SECONDS
-    async with hub.subscribe(run_ids, types) as (subscriber, position):
+    async with hub.subscribe(run_ids, types, SCOPE.get()) as (subscriber, position):
         start = position if resume is None else min(resume, position)
         hello = orjson.dumps({"last_event_id": start, "resumed": resume is not None}).decode()
         yield ServerSentEvent(hello, event="hello", id=str(start), retry=1000)

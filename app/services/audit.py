@@ -19,7 +19,8 @@ from app.services import cursors
 
 Action = Literal[
     "run.launch", "run.cancel", "run.command", "run.delete", "token.create", "token.revoke", "login.link",
-    "session.start", "session.end", "label.put", "label.delete", "dataset.delete", "storage.collect",
+    "session.start", "session.end", "project.create", "project.change", "project.delete", "user.create", "user.change",
+    "user.delete", "label.put", "label.delete", "dataset.delete", "storage.collect",
 ]  # fmt: skip
 
 ACTIONS: dict[str, Action] = {
@@ -31,7 +32,15 @@ ACTIONS: dict[str, Action] = {
     "create_token": "token.create",
     "revoke_token": "token.revoke",
     "create_login_link": "login.link",
+    "create_user_login_link": "login.link",
     "log_out": "session.end",
+    "end_session": "session.end",
+    "create_project": "project.create",
+    "change_project": "project.change",
+    "delete_project": "project.delete",
+    "create_user": "user.create",
+    "change_user": "user.change",
+    "delete_user": "user.delete",
     "put_label": "label.put",
     "delete_label": "label.delete",
     "delete_dataset_version": "dataset.delete",
@@ -70,6 +79,7 @@ async def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     caller: Caller | None = None,
+    project: str | None = None,
 ) -> None:
     """Write one change of the present caller (or of `caller`); nothing where the service acts by itself.
 
@@ -83,6 +93,7 @@ async def record(
         actor_id=who.id,
         action=action,
         target=target,
+        project=project,
         before=before,
         after=after,
         request_id=who.request_id,

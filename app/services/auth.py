@@ -7,41 +7,63 @@ link becomes an HttpOnly cookie, and writes under the cookie need the CSRF token
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.applications import Starlette
 
 from app.db import Database
-from app.models import Session, Token, new_id
-from app.queries import tokens
-from app.services import audit
+from app.models import Token, User
+from app.queries import sessions, tokens, users
 from app.settings import Settings
 
 Role = Literal["viewer", "operator", "admin", "worker"]
 PREFIX = "hr_"
-LOGIN_SECONDS = 600
-SESSION_SECONDS = 30 * 86_400
+EVERYWHERE = "*"
+"""In place of a project's name: all projects."""
 _RANK = {"viewer": 1, "operator": 2, "admin": 3}
 _BOOTSTRAP: dict[str, Role] = {"bootstrap-admin": "admin", "bootstrap-worker": "worker"}
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls, and what it may do. `csrf` is set where a browser's cookie was used."""
+    """Who calls, and what it may do where. `csrf` is set where a browser's cookie was used."""
 
     token_id: str
+    """Of the token, or of the user whose browser calls."""
     name: str
-    role: Role
+    roles: Mapping[str, Role]
+    """By project; for all projects under `EVERYWHERE`."""
     csrf: str | None = None
+    user_id: str | None = None
 
-    def may(self, role: Role) -> bool:
-        """Has it this role? An admin has all; an operator is a viewer too; a worker is only a worker."""
-        if role == "worker" or self.role == "worker":
-            return self.role in {role, "admin"}
-        return _RANK[self.role] >= _RANK[role]
+    @property
+    def role(self) -> Role:
+        """The highest that it has in any project."""
+        return max(self.roles.values(), key=lambda role: _RANK.get(role, 0))
+
+    def reach(self, *roles: Role) -> frozenset[str] | None:
+        """Projects in which it has one of the roles; None: in all, also in those yet to come.
+
+        An admin has all roles; an operator is a viewer too; a worker is only a worker, and always for all projects.
+        """
+        found = frozenset(project for project, own in self.roles.items() if any(_covers(own, role) for role in roles))
+        if EVERYWHERE in found:
+            return None
+        return found if roles != ("worker",) else frozenset()
+
+
+def _covers(own: Role, role: Role) -> bool:
+    if role == "worker" or own == "worker":
+        return own in {role, "admin"}
+    return _RANK[own] >= _RANK[role]
+
+
+def lower(first: Role, second: Role) -> Role:
+    """The role of the two that may less."""
+    return min(first, second, key=lambda role: _RANK.get(role, 0))
 
 
 def new_secret() -> str:
@@ -70,7 +92,7 @@ async def check_token(session: AsyncSession, token: str) -> Principal | None:
     if row is None or not hmac.compare_digest(row.hash, digest):
         return None
     await tokens.touch(session, row.id)
-    return _principal(row)
+    return await _of_token(session, row)
 
 
 async def check_cookie(session: AsyncSession, cookie: str) -> Principal | None:
@@ -78,68 +100,18 @@ async def check_cookie(session: AsyncSession, cookie: str) -> Principal | None:
     if not cookie or len(cookie) > 200:
         return None
     digest = digest_of(cookie)
-    found = await tokens.by_session(session, digest)
-    if found is None or not hmac.compare_digest(found[1].hash, digest):
+    found = await sessions.by_hash(session, digest)
+    if found is None or not hmac.compare_digest(found.session.hash, digest):
         return None
-    return _principal(found[0], csrf_token(cookie))
+    await sessions.touch(session, digest)
+    if found.user is not None:
+        return await _of_user(session, found.user, csrf_token(cookie))
+    return await _of_token(session, found.token, csrf_token(cookie)) if found.token else None
 
 
 def csrf_token(cookie: str) -> str:
     """The CSRF token of a session: derived from its cookie, which scripts cannot read."""
     return hmac.new(cookie.encode(), b"headrace csrf", hashlib.sha256).hexdigest()
-
-
-async def create_token(
-    session: AsyncSession, name: str, role: Role, author: str, expires_at: datetime | None
-) -> tuple[Token, str]:
-    """A new token: its row, and the token itself, which is kept nowhere."""
-    secret = PREFIX + new_secret()
-    row = Token(id=new_id(), name=name, role=role, hash=digest_of(secret), created_by=author, expires_at=expires_at)
-    await tokens.add(session, row)
-    after = {"name": name, "role": role, "expires_at": expires_at.isoformat() if expires_at else None}
-    await audit.record(session, "token.create", row.id, after=after)
-    return row, secret
-
-
-async def revoke_token(session: AsyncSession, token_id: str) -> bool:
-    """End a token and what came from it: sessions, login codes. False when there is no such valid token."""
-    row = await tokens.revoke(session, token_id)
-    if row is None:
-        return False
-    await audit.record(session, "token.revoke", token_id, before={"name": row.name, "role": row.role})
-    return True
-
-
-async def create_login_code(session: AsyncSession, token_id: str) -> tuple[str, datetime]:
-    """A one-time code for a browser, with the rights of the token; good for ten minutes."""
-    code, expires_at = new_secret(), datetime.now(UTC) + timedelta(seconds=LOGIN_SECONDS)
-    await tokens.add_login_code(session, digest_of(code), token_id, expires_at)
-    await audit.record(session, "login.link", token_id, after={"expires_at": expires_at.isoformat()})
-    return code, expires_at
-
-
-async def log_in(session: AsyncSession, code: str, request_id: str) -> str | None:
-    """Use a login code up; the new session's cookie, or None when the code is unknown, used or too old."""
-    if not code or len(code) > 200:
-        return None
-    token_id = await tokens.use_login_code(session, digest_of(code))
-    if token_id is None:
-        return None
-    cookie, expires_at = new_secret(), datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)
-    row = Session(
-        hash=digest_of(cookie), token_id=token_id, csrf_hash=digest_of(csrf_token(cookie)), expires_at=expires_at
-    )
-    await tokens.add_session(session, row)
-    token = await tokens.by_id(session, token_id)
-    await audit.record(session, "session.start", token_id, caller=audit.Caller(token_id, token.name, request_id))
-    return cookie
-
-
-async def log_out(session: AsyncSession, cookie: str) -> None:
-    """End a browser session."""
-    token_id = await tokens.end_session(session, digest_of(cookie))
-    if token_id is not None:
-        await audit.record(session, "session.end", token_id)
 
 
 async def put_bootstrap_tokens(session: AsyncSession, settings: Settings) -> None:
@@ -156,6 +128,27 @@ async def put_bootstrap_tokens(session: AsyncSession, settings: Settings) -> Non
         await tokens.put_bootstrap(session, token_id, role, digest_of(token))
 
 
-def _principal(row: Token, csrf: str | None = None) -> Principal:
+async def _of_token(session: AsyncSession, row: Token, csrf: str | None = None) -> Principal | None:
+    """What a token may do; None: nothing at all, as for one of a user who left every project."""
     role: Role = row.role  # type: ignore[assignment]  # the table's CHECK holds it to the four
-    return Principal(token_id=row.id, name=row.name, role=role, csrf=csrf)
+    if row.user_id is None:
+        return Principal(row.id, row.name, {row.project or EVERYWHERE: role}, csrf)
+    user = await users.by_id(session, row.user_id)
+    owner = await _of_user(session, user) if user else None
+    if owner is None:
+        return None
+    if EVERYWHERE in owner.roles:
+        roles = {row.project or EVERYWHERE: role}
+    else:
+        roles = {name: lower(role, own) for name, own in owner.roles.items() if row.project in {None, name}}
+    return Principal(row.id, row.name, roles, csrf, row.user_id) if roles else None
+
+
+async def _of_user(session: AsyncSession, user: User, csrf: str | None = None) -> Principal | None:
+    if user.disabled_at is not None:
+        return None
+    roles: dict[str, Role] = {EVERYWHERE: "admin"} if user.is_admin else {}
+    if not roles:
+        for membership in await users.memberships(session, [user.id]):
+            roles[membership.project] = membership.role  # type: ignore[assignment]  # held by the table's CHECK
+    return Principal(user.id, user.name, roles, csrf, user.id) if roles else None

@@ -48,5 +48,7 @@ async def _mark_one(session: AsyncSession, run: Run, reason: str) -> list[str]:
     elif state is not RunState.CANCELLING:
         await lifecycle.change(session, run, RunState.CANCELLING, reason)
     if run.state != state:
-        await audit.record(session, "run.cancel", run.id, {"state": state.value}, {"state": run.state})
+        await audit.record(
+            session, "run.cancel", run.id, {"state": state.value}, {"state": run.state}, project=run.project
+        )
     return [run.prefect_flow_run_id] if run.prefect_flow_run_id else []

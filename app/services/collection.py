@@ -168,11 +168,11 @@ async def delete_version(session: AsyncSession, row: DatasetVersion, confirm: st
     if confirm != f"{row.name}@{row.version}":
         pointer = {"pointer": "/query/confirm", "message": f"type {row.name}@{row.version}"}
         raise invalid("The confirmation does not name this version.", [pointer])
-    if not force and (users := await blobs.users(session, row.digest)):
+    if not force and (users := await blobs.users(session, row.project, row.digest)):
         named = ", ".join(f"{name} ({run_id})" for run_id, name in users)
         raise ProblemError(
             409, "dataset-in-use", "Dataset in use", f"Runs that have not ended use it: {named}. Wait, or use force."
         )
     before = {"name": row.name, "version": row.version, "run_id": row.run_id}
-    await blobs.delete_version(session, row.digest, author)
-    await audit.record(session, "dataset.delete", row.digest, before)
+    await blobs.delete_version(session, row.project, row.digest, author)
+    await audit.record(session, "dataset.delete", row.digest, before, project=row.project)

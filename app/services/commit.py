@@ -36,7 +36,7 @@ async def _commit_dataset(session: AsyncSession, run: Run, artifact: Artifact, f
     lineage = metadata.pop("lineage", {})
     statistics = metadata.pop("statistics", metadata)
     row = {"digest": artifact.digest, "run_id": run.id, "statistics": statistics, "files": files, "lineage": lineage}
-    await results.put_dataset_version(session, artifact.name, row)
+    await results.put_dataset_version(session, run.project, artifact.name, row)
 
 
 async def _commit_scores(session: AsyncSession, run: Run, artifact: Artifact) -> None:

@@ -55,6 +55,7 @@ async def request(session: AsyncSession, run_id: str, confirm: str, author: str)
         kind="delete_run",
         target=run.id,
         name=run.name,
+        project=run.project,
         detail=f"{len(ids)} runs to remove" if len(ids) > 1 else "its rows are being removed",
         data={"runs": ids[::-1], "blobs": await queries.blobs(session, ids)},
         author=author,
@@ -64,7 +65,7 @@ async def request(session: AsyncSession, run_id: str, confirm: str, author: str)
         await outbox.replace_by_deletion(session, member)
         await lifecycle.announce(session, member)
         before = {name: getattr(member, name) for name in ("name", "kind", "state", "parent_id")}
-        await audit.record(session, "run.delete", member.id, before)
+        await audit.record(session, "run.delete", member.id, before, project=member.project)
     await queries.hide(session, ids)
     return operation.id
 

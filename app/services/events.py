@@ -55,7 +55,8 @@ async def send_command(session: AsyncSession, run_id: str, request: CommandReque
     words = " ".join(f"{key}={value}" for key, value in request.arguments.items())
     message = f"{author} asked for {request.kind} {words}".rstrip()
     await events.add(session, run, "command", message, command_id=command.id, arguments=request.arguments)
-    await audit.record(session, "run.command", run_id, after={"kind": request.kind, "arguments": request.arguments})
+    asked = {"kind": request.kind, "arguments": request.arguments}
+    await audit.record(session, "run.command", run_id, after=asked, project=run.project)
     await lifecycle.announce(session, run, "event")
     return CommandStatus.model_validate(command)
 

@@ -12,7 +12,7 @@ from app.db import Database
 from app.models import Run, new_id
 from app.queries import events, outbox, runs, workers
 from app.schemas import LaunchRequest
-from app.services import audit, lifecycle
+from app.services import artifacts, audit, lifecycle, projects
 from app.services.orchestrator import Orchestrator, PrefectError
 from app.services.presets import get_preset, validate
 from app.services.problems import conflict, invalid
@@ -74,8 +74,11 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str, ret
     A stage of a pipeline that retries another one is taken over where that one has completed it: then it is its run.
     """
     spec = read_spec(request)
-    if request.parent_id is not None:
+    if request.parent_id is None:
+        project = await projects.project_of_launch(session, retry_of)
+    else:
         parent = await lifecycle.locked(session, request.parent_id)
+        project = parent.project
         state = RunState(parent.state)
         if state.terminal or state is RunState.CANCELLING:
             raise conflict("parent-ended", f"The parent run {parent.id} is {parent.state}: it takes no new children.")
@@ -85,9 +88,11 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str, ret
             await events.add(session, parent, "note", words, run_id=earlier.id)
             return earlier
         retry_of = earlier.id if earlier else None
+    await artifacts.check_visible(session, spec.model_dump_json())
     missing = await missing_workers(session, spec)
     run = Run(
         id=new_id(),
+        project=project,
         name=request.name or spec.name,
         kind=spec.kind,
         spec=spec.model_dump(mode="json"),
@@ -109,8 +114,8 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str, ret
     for warning in warnings_of(spec) + missing:
         await events.add(session, run, "warning", warning, "warning")
     await outbox.append(session, run.id, "run")
-    shown = ("name", "kind", "pool", "spec_hash", "parent_id", "retry_of")
-    await audit.record(session, "run.launch", run.id, after={name: getattr(run, name) for name in shown})
+    shown = {name: getattr(run, name) for name in ("name", "kind", "pool", "spec_hash", "parent_id", "retry_of")}
+    await audit.record(session, "run.launch", run.id, after=shown, project=project)
     await lifecycle.announce(session, run, "event")
     return run
 
@@ -128,11 +133,16 @@ async def _earlier(session: AsyncSession, parent: Run, stage: str | None, spec_h
 
 
 async def submit(database: Database, orchestrator: Orchestrator, run_id: str) -> None:
-    """Hand a claimed run to Prefect. Prefect makes one flow run for an attempt, however often it is asked."""
+    """Hand a claimed run to Prefect, once its project has a place. Prefect makes one flow run for an attempt, however
+    often it is asked."""
     async with database.begin() as session:
-        run = await runs.get(session, run_id)
-    if run is None or run.state != RunState.QUEUED or run.prefect_flow_run_id:
-        return
+        run = await runs.lock(session, run_id)
+        if run is None or run.state != RunState.QUEUED or run.prefect_flow_run_id:
+            return
+        if waits := await projects.take_place(session, run):
+            await lifecycle.explain(session, run, waits)
+            run.submit_after = runs.in_seconds(2.0)
+            return
     parameters: dict[str, Any] = {"run_id": run.id, "attempt": run.attempt, "spec": run.spec}
     try:
         flow_run_id = await orchestrator.submit(
@@ -152,6 +162,7 @@ async def _give_back(database: Database, run_id: str, attempt: int, reason: str)
         if run.attempt == attempt and run.state == RunState.QUEUED:
             await lifecycle.explain(session, run, reason)
             run.submit_after = runs.in_seconds(2.0)
+            run.placed_at = None
 
 
 async def _link(database: Database, run_id: str, attempt: int, flow_run_id: str) -> bool:
@@ -162,7 +173,7 @@ async def _link(database: Database, run_id: str, attempt: int, flow_run_id: str)
             return False
         run.prefect_flow_run_id = flow_run_id
         await runs.set_attempt(session, run, flow_run_id=flow_run_id)
-        if run.state_reason.startswith(_WAITING):
+        if run.state_reason.startswith((_WAITING, projects.WAITING)):
             run.state_reason = ""
         await session.flush()
         await lifecycle.announce(session, run)

@@ -77,6 +77,7 @@ async def crash(session: AsyncSession, run: Run, reason: str) -> bool:
     message = f"attempt {run.attempt} of {run.max_attempts} ended: {reason}; attempt {run.attempt + 1} follows"
     run.attempt += 1
     run.prefect_flow_run_id = None
+    run.placed_at = None
     run.heartbeat_at = None
     run.submit_after = runs.in_seconds(delay)
     await session.flush()
@@ -129,4 +130,4 @@ async def explain(session: AsyncSession, run: Run, reason: str) -> bool:
 async def announce(session: AsyncSession, run: Run, *kinds: str) -> None:
     """Tell listeners that the run has changed, and what else has; sent when the transaction commits."""
     for kind in ("run", *kinds):
-        await notify(session, run.id, kind)
+        await notify(session, run.id, run.project, kind)

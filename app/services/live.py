@@ -46,6 +46,8 @@ class Subscriber:
     run_ids: frozenset[str]
     """Empty: all runs."""
     types: frozenset[str]
+    projects: frozenset[str] | None = None
+    """None: all projects."""
     _pending: deque[Message] = field(default_factory=deque)
     _latest: dict[tuple[str, str], Message] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,6 +55,8 @@ class Subscriber:
 
     def wants(self, message: Message) -> bool:
         """Is the message for this stream?"""
+        if self.projects is not None and message.get("project") not in self.projects:
+            return False
         return message["type"] in self.types and (not self.run_ids or message.get("run_id") in self.run_ids)
 
     def offer(self, message: Message) -> None:
@@ -118,14 +122,16 @@ class LiveHub:
         await end_tasks(self._tasks)
 
     @contextlib.asynccontextmanager
-    async def subscribe(self, run_ids: frozenset[str], types: frozenset[str]) -> AsyncIterator[tuple[Subscriber, int]]:
+    async def subscribe(
+        self, run_ids: frozenset[str], types: frozenset[str], projects: frozenset[str] | None = None
+    ) -> AsyncIterator[tuple[Subscriber, int]]:
         """A subscriber, and the id after which its messages begin. Raises TimeoutError with no database."""
         deadline = time.monotonic() + _GAP_SECONDS + 2
         while self._position is None:
             if time.monotonic() > deadline:
                 raise TimeoutError("the event stream is not ready: the database does not answer")
             await asyncio.sleep(0.02)
-        subscriber = Subscriber(run_ids, types)
+        subscriber = Subscriber(run_ids, types, projects)
         self._subscribers.add(subscriber)  # with no await in between: position and queue fit without a hole
         try:
             yield subscriber, self._position
@@ -237,6 +243,7 @@ def event_message(row: stream.EventRow) -> Message:
     return {
         "type": "event",
         "run_id": row.run_id,
+        "project": row.project,
         "id": row.id,
         "kind": row.kind,
         "level": row.level,

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from app.db import SCOPE
+
 TYPES = "https://headrace.dev/problems/"
 """Prefix of `type`: a stable name, not a page that is fetched."""
 
@@ -25,7 +27,9 @@ class ProblemError(Exception):
 
 def not_found(what: str, identifier: str) -> ProblemError:
     """404: there is no such thing."""
-    return ProblemError(404, "not-found", "Not found", f"There is no {what} {identifier[:300]!r}.")
+    projects = SCOPE.get()
+    where = "" if projects is None else f" in {', '.join(sorted(projects))[:300]}, where your role allows this"
+    return ProblemError(404, "not-found", "Not found", f"There is no {what} {identifier[:300]!r}{where}.")
 
 
 def conflict(name: str, detail: str, headers: Mapping[str, str] | None = None) -> ProblemError:

@@ -61,8 +61,47 @@ class Cases:
     async def log_out(self):
         link = await self._ok("POST", "/auth/login-link")
         assert (await self.api.get(f"/login?code={link['code']}")).status_code == 303
+        session_id = (await self._ok("GET", "/auth/sessions"))["items"][0]["id"]
         await self._ok("POST", "/auth/logout")
-        return "bootstrap-admin"
+        return session_id
+
+    async def end_session(self):
+        link = await self._ok("POST", "/auth/login-link")
+        await self.api.get(f"/login?code={link['code']}")
+        session_id = (await self._ok("GET", "/auth/sessions"))["items"][0]["id"]
+        await self._ok("DELETE", f"/auth/sessions/{session_id}")
+        return session_id
+
+    async def create_user_login_link(self):
+        user_id = await self.create_user()
+        await self._ok("POST", f"/users/{user_id}/login-link")
+        return user_id
+
+    async def create_project(self):
+        return (await self._ok("POST", "/projects", json={"id": "tides"}))["id"]
+
+    async def change_project(self):
+        project = await self.create_project()
+        await self._ok("PATCH", f"/projects/{project}", json={"max_running": 3})
+        return project
+
+    async def delete_project(self):
+        project = await self.create_project()
+        await self._ok("DELETE", f"/projects/{project}")
+        return project
+
+    async def create_user(self):
+        return (await self._ok("POST", "/users", json={"name": "Ada", "roles": {"default": "viewer"}}))["id"]
+
+    async def change_user(self):
+        user_id = await self.create_user()
+        await self._ok("PATCH", f"/users/{user_id}", json={"disabled": True})
+        return user_id
+
+    async def delete_user(self):
+        user_id = await self.create_user()
+        await self._ok("DELETE", f"/users/{user_id}")
+        return user_id
 
     async def put_label(self):
         digest = await self.store_dataset()

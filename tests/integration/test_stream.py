@@ -51,7 +51,7 @@ async def write(app, run_id, *messages):
     async with app.state.database.begin() as session:
         await session.execute(select(Run.id).where(Run.id == run_id).with_for_update())
         ids = [await add_event(session, run_id, message) for message in messages]
-        await notify(session, run_id, "event")
+        await notify(session, run_id, "default", "event")
     return ids
 
 
@@ -189,8 +189,8 @@ async def test_only_the_runs_and_types_that_were_asked_for(app, connect, run_ids
         await write(app, run_ids[0], "not ours")
         async with app.state.database.begin() as session:
             for kind in ("run", "metrics", "finding"):
-                await notify(session, run_ids[1], kind)
-            await notify(session, run_ids[0], "metrics")
+                await notify(session, run_ids[1], "default", kind)
+            await notify(session, run_ids[0], "default", "metrics")
         written = await write(app, run_ids[1], "ours")
         messages = [(await reader.message())[1] for _ in range(2)]
         assert {(one["type"], one["run_id"]) for one in messages} == {("metrics", run_ids[1]), ("event", run_ids[1])}

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List Tokens
-         * @description All tokens that were not revoked, without their secrets.
+         * @description Tokens of the caller's projects that were not revoked, without their secrets.
          */
         get: operations["list_tokens"];
         put?: never;
@@ -83,6 +83,46 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description Browsers that are logged in as the caller; an admin of all projects sees everyone's.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description Log a browser out, at once.
+         */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -974,6 +1014,122 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Projects that the caller sees
+         * @description By name, with the caller's role and the number of running runs.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        /**
+         * Make a project
+         * @description 409 when there is one of this name.
+         */
+        post: operations["create_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an empty project
+         * @description Roles and tokens in it end. 409 while runs or datasets belong to it.
+         */
+        delete: operations["delete_project"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a project
+         * @description What is left out stays. Runs above a new limit go on; none is added until there is a place.
+         */
+        patch: operations["change_project"];
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All users
+         * @description By name, with their roles.
+         */
+        get: operations["list_users"];
+        put?: never;
+        /**
+         * Make a user
+         * @description There are no passwords: a login link lets the person in. 409 when the name is taken.
+         */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user
+         * @description Roles, tokens and sessions go with it; runs and labels stay.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description What is left out stays; `roles` replace all that there were. It holds from the user's next request on.
+         */
+        patch: operations["change_user"];
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/login-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a user in
+         * @description A link that logs one browser in, once, within ten minutes, as this user.
+         */
+        post: operations["create_user_login_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -1368,6 +1524,11 @@ export interface components {
              * @description Id of what was changed.
              */
             target: string;
+            /**
+             * Project
+             * @description None: what belongs to no project.
+             */
+            project: string | null;
             /** Before */
             before: {
                 [key: string]: unknown;
@@ -1381,6 +1542,41 @@ export interface components {
              * @description As the answer's header `X-Request-Id` gave it.
              */
             request_id: string;
+        };
+        /**
+         * BrowserSession
+         * @description A browser that is logged in.
+         */
+        BrowserSession: {
+            /** Id */
+            id: string;
+            /**
+             * Name
+             * @description Of the user or token that it speaks for.
+             */
+            name: string;
+            /**
+             * Agent
+             * @description What the browser called itself at login.
+             */
+            agent: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Last Seen At */
+            last_seen_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Current
+             * @description The one that asks.
+             */
+            current: boolean;
         };
         /**
          * Bucket
@@ -1637,6 +1833,8 @@ export interface components {
          * @description An immutable version of a dataset.
          */
         DatasetVersion: {
+            /** Project */
+            project: string;
             /** Digest */
             digest: string;
             /** Name */
@@ -2193,6 +2391,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[BrowserSession] */
+        Page_BrowserSession_: {
+            /** Items */
+            items: components["schemas"]["BrowserSession"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[Cluster] */
         Page_Cluster_: {
             /** Items */
@@ -2228,6 +2433,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[ProjectInfo] */
+        Page_ProjectInfo_: {
+            /** Items */
+            items: components["schemas"]["ProjectInfo"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[RunSummary] */
         Page_RunSummary_: {
             /** Items */
@@ -2246,6 +2458,13 @@ export interface components {
         Page_TokenInfo_: {
             /** Items */
             items: components["schemas"]["TokenInfo"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[UserInfo] */
+        Page_UserInfo_: {
+            /** Items */
+            items: components["schemas"]["UserInfo"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -2324,6 +2543,72 @@ export interface components {
             updated_at: string;
         };
         /**
+         * ProjectChange
+         * @description What is to be changed of a project; what is left out stays.
+         */
+        ProjectChange: {
+            /**
+             * Description
+             * @description null: it stays.
+             */
+            description?: string | null;
+            /**
+             * Max Running
+             * @description null: no limit.
+             */
+            max_running?: number | null;
+        };
+        /**
+         * ProjectInfo
+         * @description A project.
+         */
+        ProjectInfo: {
+            /** Id */
+            id: string;
+            /** Description */
+            description: string;
+            /** Max Running */
+            max_running: number | null;
+            /**
+             * Num Running
+             * @description Runs that hold a place now.
+             */
+            num_running: number;
+            /**
+             * Role
+             * @description The caller's.
+             * @enum {string}
+             */
+            role: "viewer" | "operator" | "admin" | "worker";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * ProjectRequest
+         * @description A project to be made.
+         */
+        ProjectRequest: {
+            /**
+             * Id
+             * @description Its name, for good: lower case letters, digits and hyphens.
+             * @example ocean-2026
+             */
+            id: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Max Running
+             * @description Runs that workers may have at a time; None: as many as there is room for.
+             */
+            max_running?: number | null;
+        };
+        /**
          * Reply
          * @description The answer to a batch: the commands still pending for this run.
          */
@@ -2356,6 +2641,8 @@ export interface components {
         Run: {
             /** Id */
             id: string;
+            /** Project */
+            project: string;
             /** Name */
             name: string;
             /**
@@ -2490,6 +2777,8 @@ export interface components {
         RunSummary: {
             /** Id */
             id: string;
+            /** Project */
+            project: string;
             /** Name */
             name: string;
             /**
@@ -2629,9 +2918,17 @@ export interface components {
             name: string;
             /**
              * Role
+             * @description The highest in any project.
              * @enum {string}
              */
             role: "viewer" | "operator" | "admin" | "worker";
+            /**
+             * Roles
+             * @description By project; `*` stands for all projects.
+             */
+            roles: {
+                [key: string]: "viewer" | "operator" | "admin" | "worker";
+            };
             /**
              * Csrf Token
              * @description For the header `X-CSRF-Token` of a browser's writes; null for callers with a bearer token.
@@ -2681,6 +2978,18 @@ export interface components {
              * @enum {string}
              */
             role: "viewer" | "operator" | "admin" | "worker";
+            /**
+             * Project
+             * @description None: all projects.
+             */
+            project: string | null;
+            /** User Id */
+            user_id: string | null;
+            /**
+             * User
+             * @description Name of its user.
+             */
+            user?: string | null;
             /** Created By */
             created_by: string;
             /**
@@ -2709,10 +3018,96 @@ export interface components {
              */
             role: "viewer" | "operator" | "admin" | "worker";
             /**
+             * Project
+             * @description What it is good for. None: all projects, where the caller may that.
+             */
+            project?: string | null;
+            /**
+             * User Id
+             * @description Whose it is: it never may more than its user. None: nobody's, as for a program.
+             */
+            user_id?: string | null;
+            /**
              * Expires At
              * @description With its zone. None: it is valid until it is revoked.
              */
             expires_at?: string | null;
+        };
+        /**
+         * UserChange
+         * @description What is to be changed of a user; what is left out stays. `roles` replace all that there were.
+         */
+        UserChange: {
+            /**
+             * Email
+             * @description null: none.
+             */
+            email?: string | null;
+            /**
+             * Is Admin
+             * @description null: it stays.
+             */
+            is_admin?: boolean | null;
+            /**
+             * Roles
+             * @description null: they stay.
+             */
+            roles?: {
+                [key: string]: "viewer" | "operator" | "admin";
+            } | null;
+            /**
+             * Disabled
+             * @description A disabled user cannot log in, and its tokens are refused. null: it stays.
+             */
+            disabled?: boolean | null;
+        };
+        /**
+         * UserInfo
+         * @description A user.
+         */
+        UserInfo: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            /** Is Admin */
+            is_admin: boolean;
+            /** Roles */
+            roles: {
+                [key: string]: "viewer" | "operator" | "admin";
+            };
+            /** Disabled */
+            disabled: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * UserRequest
+         * @description A user to be made.
+         */
+        UserRequest: {
+            /** Name */
+            name: string;
+            /** Email */
+            email?: string | null;
+            /**
+             * Is Admin
+             * @description Admin of all projects, and of projects and users.
+             * @default false
+             */
+            is_admin: boolean;
+            /**
+             * Roles
+             * @description By project.
+             */
+            roles?: {
+                [key: string]: "viewer" | "operator" | "admin";
+            };
         };
         /**
          * Worker
@@ -2777,7 +3172,10 @@ export type $defs = Record<string, never>;
 export interface operations {
     list_tokens: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2815,7 +3213,10 @@ export interface operations {
     };
     create_token: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2857,7 +3258,10 @@ export interface operations {
     };
     revoke_token: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 token_id: string;
@@ -2895,7 +3299,10 @@ export interface operations {
     };
     create_login_link: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2933,7 +3340,10 @@ export interface operations {
     };
     get_session: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2969,9 +3379,94 @@ export interface operations {
             };
         };
     };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_BrowserSession_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     log_out: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3011,7 +3506,7 @@ export interface operations {
                 /** @description Name of the token or user. */
                 actor?: string | null;
                 /** @description Any of these actions. */
-                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect")[] | null;
+                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "project.create" | "project.change" | "project.delete" | "user.create" | "user.change" | "user.delete" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect")[] | null;
                 /** @description Id of what was changed. */
                 target?: string | null;
                 /** @description Not before this moment. */
@@ -3019,6 +3514,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -3075,6 +3572,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -3116,6 +3615,8 @@ export interface operations {
             query?: {
                 /** @description Only say what the launch would do. */
                 dry_run?: boolean;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: {
                 /** @description Any text of your own: the request happens once for it. */
@@ -3170,7 +3671,10 @@ export interface operations {
     };
     get_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3213,6 +3717,8 @@ export interface operations {
             query?: {
                 /** @description The run's name, typed once more. */
                 confirm?: string;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -3260,7 +3766,10 @@ export interface operations {
     };
     cancel_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3300,7 +3809,10 @@ export interface operations {
     };
     retry_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: {
                 /** @description Any text of your own: the request happens once for it. */
                 "Idempotency-Key"?: string | null;
@@ -3345,6 +3857,8 @@ export interface operations {
         parameters: {
             query?: {
                 kind?: string | null;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -3385,7 +3899,10 @@ export interface operations {
     };
     get_latest_checkpoint: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3432,6 +3949,8 @@ export interface operations {
                 what?: "metrics" | "events";
                 /** @description Only these series. */
                 keys?: string[] | null;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -3474,7 +3993,10 @@ export interface operations {
     };
     get_operation: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 operation_id: string;
@@ -3514,7 +4036,10 @@ export interface operations {
     };
     list_series: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3560,6 +4085,8 @@ export interface operations {
                 buckets?: number;
                 /** @description One line: where branches overlap, the newest counts. Else one entry a branch. */
                 flatten?: boolean;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -3611,6 +4138,8 @@ export interface operations {
                 /** @description Part of the message. */
                 q?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -3651,7 +4180,10 @@ export interface operations {
     };
     list_findings: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3691,7 +4223,10 @@ export interface operations {
     };
     list_interventions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3731,7 +4266,10 @@ export interface operations {
     };
     list_commands: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -3771,7 +4309,10 @@ export interface operations {
     };
     send_command: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: {
                 /** @description Any text of your own: the request happens once for it. */
                 "Idempotency-Key"?: string | null;
@@ -3818,7 +4359,10 @@ export interface operations {
     };
     list_presets: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3856,7 +4400,10 @@ export interface operations {
     };
     get_preset: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 name: string;
@@ -3896,7 +4443,10 @@ export interface operations {
     };
     get_spec_schema: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3936,7 +4486,10 @@ export interface operations {
     };
     estimate_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3978,7 +4531,10 @@ export interface operations {
     };
     ingest_batch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -4022,7 +4578,10 @@ export interface operations {
     };
     ingest_evaluation_items: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 run_id: string;
@@ -4070,6 +4629,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -4108,7 +4669,10 @@ export interface operations {
     };
     get_dataset_version: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description `sha256:` and 64 hex digits. */
@@ -4154,6 +4718,8 @@ export interface operations {
                 confirm?: string;
                 /** @description Though a run that has not ended uses it. */
                 force?: boolean;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -4193,7 +4759,10 @@ export interface operations {
     };
     get_dataset_funnel: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description `sha256:` and 64 hex digits. */
@@ -4247,6 +4816,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -4288,7 +4859,10 @@ export interface operations {
     };
     get_dataset_histograms: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description `sha256:` and 64 hex digits. */
@@ -4333,6 +4907,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -4379,6 +4955,8 @@ export interface operations {
                 left: string;
                 /** @description Digest of another one. */
                 right: string;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -4421,6 +4999,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -4467,6 +5047,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -4505,7 +5087,10 @@ export interface operations {
     };
     put_label: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4550,6 +5135,8 @@ export interface operations {
             query: {
                 /** @description Digest of the dataset version. */
                 dataset: string;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -4591,6 +5178,8 @@ export interface operations {
             query: {
                 /** @description Digest of the dataset version. */
                 dataset: string;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -4629,7 +5218,10 @@ export interface operations {
     };
     delete_label: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description `sha256:` and 64 hex digits. */
@@ -4675,6 +5267,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path?: never;
@@ -4720,6 +5314,8 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: never;
             path: {
@@ -4760,7 +5356,10 @@ export interface operations {
     };
     get_blob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description SHA-256 of the content, hex. */
@@ -4801,7 +5400,10 @@ export interface operations {
     };
     put_blob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description SHA-256 of the content, hex. */
@@ -4844,7 +5446,10 @@ export interface operations {
     };
     stat_blob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description SHA-256 of the content, hex. */
@@ -4885,7 +5490,10 @@ export interface operations {
     };
     touch_blob: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description SHA-256 of the content, hex. */
@@ -4924,7 +5532,10 @@ export interface operations {
     };
     collect_garbage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4966,7 +5577,10 @@ export interface operations {
     };
     get_artifact_file: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path: {
                 /** @description `sha256:` and 64 hex digits. */
@@ -5008,7 +5622,10 @@ export interface operations {
     };
     worker_hello: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5050,7 +5667,10 @@ export interface operations {
     };
     list_workers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5086,6 +5706,397 @@ export interface operations {
             };
         };
     };
+    list_projects: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ProjectInfo_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_project: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectInfo"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_project: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_project: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectInfo"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_UserInfo_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_user_login_link: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginLink"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     stream: {
         parameters: {
             query?: {
@@ -5094,6 +6105,8 @@ export interface operations {
                 /** @description Comma separated; empty: all. */
                 types?: string;
                 last_event_id?: string | null;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
             };
             header?: {
                 "Last-Event-ID"?: string | null;

@@ -1,0 +1,111 @@
+"""Projects, and the places that each has for running runs."""
+
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.access_schemas import ProjectChange, ProjectInfo, ProjectRequest
+from app.db import SCOPE
+from app.models import Project, Run
+from app.models.projects import DEFAULT_PROJECT
+from app.queries import projects, runs
+from app.services import audit
+from app.services.auth import EVERYWHERE, Principal
+from app.services.problems import conflict, invalid, not_found
+
+WAITING = "waiting for a place:"
+"""How the reason begins of a run whose project has no place for it."""
+
+
+async def list_projects(session: AsyncSession, caller: Principal) -> list[ProjectInfo]:
+    """Projects that the caller sees, with its role in each."""
+    found = await projects.visible(session, caller.reach("viewer", "worker"))
+    return [_show(row, count, caller) for row, count in found]
+
+
+async def create_project(session: AsyncSession, request: ProjectRequest, caller: Principal) -> ProjectInfo:
+    """A new project. Raises a 409 problem when there is one of this name."""
+    if await projects.by_id(session, request.id) is not None:
+        raise conflict("name-taken", f"There is a project {request.id!r} already.")
+    row = Project(
+        id=request.id, description=request.description, max_running=request.max_running, created_by=caller.name
+    )
+    await projects.add(session, row)
+    await audit.record(session, "project.create", row.id, after=request.model_dump(mode="json"), project=row.id)
+    return _show(row, 0, caller)
+
+
+async def change_project(session: AsyncSession, project: str, request: ProjectChange, caller: Principal) -> ProjectInfo:
+    """Change what is given, and nothing else. Raises a 404 problem."""
+    row = await _get(session, project)
+    changes = request.changes()
+    before = {name: getattr(row, name) for name in changes}
+    for name, value in changes.items():
+        setattr(row, name, value)
+    await session.flush()
+    await audit.record(session, "project.change", project, before, changes, project=project)
+    return _show(row, await projects.num_running(session, project), caller)
+
+
+async def delete_project(session: AsyncSession, project: str) -> None:
+    """Delete a project that nothing belongs to; roles and tokens in it end. Raises problems: 404, 409."""
+    row = await _get(session, project)
+    if project == DEFAULT_PROJECT:
+        raise conflict("project-in-use", f"The project {DEFAULT_PROJECT} stays: it takes what has no other project.")
+    try:
+        await session.delete(row)
+        await session.flush()
+    except IntegrityError as error:
+        raise conflict("project-in-use", f"Runs or datasets belong to {project!r}: delete them first.") from error
+    await audit.record(session, "project.delete", project, {"description": row.description}, project=project)
+
+
+async def project_of_launch(session: AsyncSession, retry_of: str | None) -> str:
+    """Where the caller's new run belongs: with the run that it retries, else the caller's only project, else
+    `default`. Raises a 422 problem."""
+    if retried := await runs.get(session, retry_of) if retry_of else None:
+        return retried.project
+    visible = SCOPE.get()
+    project = next(iter(visible)) if visible and len(visible) == 1 else DEFAULT_PROJECT
+    if visible is not None and project not in visible:
+        message = f"one of {', '.join(sorted(visible))}"
+        raise invalid("In which project?", [{"pointer": "/query/project", "message": message}])
+    if await projects.by_id(session, project) is None:
+        raise invalid("Unknown project.", [{"pointer": "/query/project", "message": f"there is no {project!r}"}])
+    return project
+
+
+async def take_place(session: AsyncSession, run: Run) -> str | None:
+    """A place of its project for the present attempt of a locked run; None: it has one, else why it waits.
+
+    Runs that make runs take none, so that their children find one.
+    """
+    if run.placed_at is not None:
+        return None
+    if run.pool != projects.CONTROL:
+        project = await projects.by_id(session, run.project, lock=True)
+        if project and project.max_running is not None:
+            running = await projects.num_running(session, run.project)
+            if running >= project.max_running:
+                return f"{WAITING} {running} runs of {run.project} are running, as many as it may have"
+    run.placed_at = func.now()
+    await session.flush()
+    return None
+
+
+async def _get(session: AsyncSession, project: str) -> Project:
+    row = await projects.by_id(session, project, lock=True)
+    if row is None:
+        raise not_found("project", project)
+    return row
+
+
+def _show(row: Project, num_running: int, caller: Principal) -> ProjectInfo:
+    return ProjectInfo(
+        id=row.id,
+        description=row.description,
+        max_running=row.max_running,
+        num_running=num_running,
+        role=caller.roles.get(row.id) or caller.roles[EVERYWHERE],
+        created_at=row.created_at,
+    )
