@@ -1,4 +1,6 @@
-"""COPY in Postgres' binary format, from and into arrays, within the session's transaction.
+"""COPY in Postgres' binary format, from and into arrays.
+
+It belongs to the session's transaction once that has run another statement: SQLAlchemy begins it no sooner.
 
 Rows of numbers have a fixed length, so that an array of rows is the format itself: nothing is converted one by one.
 https://www.postgresql.org/docs/current/sql-copy.html
@@ -36,7 +38,7 @@ async def copy_in(session: AsyncSession, table: str, kind: "np.dtype[Any]", **co
 
 
 async def copy_out(session: AsyncSession, kind: "np.dtype[Any]", query: str, *arguments: Any) -> NDArray[Any]:
-    """The rows of a query with `$1`, `$2`, ...; its columns in the order of the row's fields."""
+    """The rows of a query with `$1`, `$2`, ... (arguments cost a question more); its columns are the row's fields."""
     content = io.BytesIO()
     driver = await _driver(session)
     await driver.copy_from_query(query, *arguments, output=content, format="binary")
@@ -45,7 +47,6 @@ async def copy_out(session: AsyncSession, kind: "np.dtype[Any]", query: str, *ar
 
 
 async def _driver(session: AsyncSession) -> Any:
-    """asyncpg's own connection, in the session's transaction: SQLAlchemy has no word for COPY."""
+    """asyncpg's own connection: SQLAlchemy has no word for COPY."""
     connection = await session.connection()
-    await connection.exec_driver_sql("SELECT 1")  # its adapter begins the transaction with the first statement
     return (await connection.get_raw_connection()).driver_connection

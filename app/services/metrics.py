@@ -62,8 +62,8 @@ async def read_series(
         if coarse and begin <= end:  # whole buckets: there is nothing between their borders any more
             begin, end = begin // _FINEST * _FINEST, end // _FINEST * _FINEST + _FINEST - 1
         segments = charts.cover(begin, end, level)
-        rows = await charts.read(session, row.id, segments, width)
-        answers.append(_bucket(key, row.branch, width, rows))
+        chart = await charts.read(session, row.id, segments, width)
+        answers.append(_bucket(key, row.branch, width, chart))
     return [_joined(answers)] if flatten else answers
 
 
@@ -85,17 +85,17 @@ def _ends(series: list[Series], last: int, flatten: bool) -> list[int]:
     return ends[::-1]
 
 
-def _bucket(key: str, branch: int, width: int, rows: list[charts.ChartRow]) -> Bucket:
-    return Bucket(
+def _bucket(key: str, branch: int, width: int, chart: charts.Chart) -> Bucket:
+    return Bucket.model_construct(  # every number is one already: checking them took longer than reading them
         key=key,
         branch=branch,
         bucket_steps=width,
-        steps=[row.step for row in rows],
-        min=[row.min for row in rows],
-        max=[row.max for row in rows],
-        mean=[row.mean for row in rows],
-        last=[_finite(row.last) for row in rows],
-        num_nonfinite=[row.nonfinite for row in rows],
+        steps=chart.steps,
+        min=chart.mins,
+        max=chart.maxs,
+        mean=chart.means,
+        last=chart.lasts,
+        num_nonfinite=chart.nonfinites,
     )
 
 
