@@ -41,7 +41,7 @@ def require(*roles: Role, everywhere: bool = False) -> Guard:
                 headers={"WWW-Authenticate": "Bearer"},
             )
         reach = found.reach(*roles)
-        if project is not None:
+        if project is not None and not everywhere:  # else it is about no project
             reach = frozenset({project} if reach is None else reach & {project})
         if reach is not None and (everywhere or not reach):
             where = " for all projects" if everywhere else f" in {project!r}" if project else ""

@@ -194,6 +194,7 @@ async def test_projects_are_made_changed_and_deleted(api, members, things):
     assert (await api.post("/api/v1/projects", json={"id": "left"})).status_code == 409
     assert (await api.post("/api/v1/projects", json={"id": "No good"})).status_code == 422
     assert (await members["left"].post("/api/v1/projects", json={"id": "mine"})).status_code == 403
+    assert (await api.post("/api/v1/projects?project=left", json={"id": "fourth"})).status_code == 201
     changed = await api.patch("/api/v1/projects/right", json={"description": "tides", "max_running": None})
     assert (changed.json()["description"], changed.json()["max_running"]) == ("tides", None)
     assert (await api.delete("/api/v1/projects/left")).status_code == 409

@@ -122,3 +122,29 @@ def test_each_operation_that_writes_is_audited_or_says_why_not() -> None:
     # A new one: call `audit.record` where it changes something, and add a case to tests/integration/test_audit.py.
     assert writes == ACTIONS.keys() | SILENT.keys()
     assert not ACTIONS.keys() & SILENT.keys()
+
+
+SHARED_TABLES = {
+    "projects", "users", "login_codes", "sessions",  # who may do what
+    "workers", "leases", "collected_blobs", "idempotency_keys",  # the machinery
+    "metrics", "metric_rollups", "evaluation_items",  # found through their series or evaluation
+}  # fmt: skip
+
+
+def test_each_table_belongs_to_a_project_or_is_shared_on_purpose() -> None:
+    from app.models import Base
+
+    # A new one: `project` (see app/models/projects.py) or `run_id` hides its rows from callers of other projects.
+    own = {name for name, table in Base.metadata.tables.items() if {"project", "run_id"} & set(table.c.keys())}
+    assert set(Base.metadata.tables) - own == SHARED_TABLES
+
+
+def test_each_id_in_a_path_is_crossed_between_projects() -> None:
+    from app.main import create_app
+    from app.settings import Settings
+
+    paths = create_app(Settings()).openapi()["paths"]
+    ids = {part[1:-1] for path in paths for part in path.split("/") if part.startswith("{")}
+    # A new one: say in the fixture `things` how it is made.
+    test = (ROOT / "tests/integration/test_projects.py").read_text(encoding="utf-8")
+    assert [name for name in sorted(ids) if f'"{name}":' not in test and name != "operation_id"] == []

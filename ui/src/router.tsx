@@ -4,6 +4,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 import { ErrorPage, MissingPage } from './pages/errors';
 import { readSearch, type DatasetSearch } from './pages/datasets/tabs';
 import { Gate } from './pages/Gate';
+import { readSearch as readSettingsSearch, type SettingsSearch } from './pages/settings/tabs';
 import { RunsPage } from './pages/runs/RunsPage';
 
 type Raw = Record<string, unknown>;
@@ -85,8 +86,15 @@ const workers = createRoute({
   component: lazyRouteComponent(() => import('./pages/workers/WorkersPage'), 'WorkersPage'),
 });
 
+const settings = createRoute({
+  getParentRoute: () => app,
+  path: '/settings',
+  validateSearch: (raw: Raw): SettingsSearch => readSettingsSearch(raw),
+  component: lazyRouteComponent(() => import('./pages/settings/SettingsPage'), 'SettingsPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([app.addChildren([index, runs, run, launch, datasets, dataset, evaluations, workers])]),
+  routeTree: root.addChildren([app.addChildren([index, runs, run, launch, datasets, dataset, evaluations, workers, settings])]),
   context: { client: undefined as unknown as QueryClient },
   defaultPreload: 'intent',
   defaultErrorComponent: ErrorPage,
