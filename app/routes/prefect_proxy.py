@@ -68,7 +68,8 @@ async def forward(path: str, request: Request) -> Response:
     try:
         if poll := _POLL.fullmatch(path):
             answer = await polls.ask(poll[1], lambda: upstream.send(call), lambda answer: answer.content == b"[]")
-            return Response(answer.content, answer.status_code, _kept(answer))
+            kept = {name: value for name, value in _kept(answer).items() if name.lower() != "content-encoding"}
+            return Response(answer.content, answer.status_code, kept)  # it was read, and so unpacked
         answer = await upstream.send(call, stream=True)
     except httpx.TransportError as error:
         detail = json.dumps({"detail": f"Prefect does not answer: {type(error).__name__}"})

@@ -3,8 +3,17 @@
 import asyncio
 import time
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
+from app.routes import prefect_proxy
 from app.services import work_polls
 from app.services.work_polls import WorkPolls
 
@@ -92,3 +101,31 @@ async def test_an_error_reaches_the_worker_and_holds_nothing() -> None:
     begun = time.monotonic()
     await polls.ask("cpu", server.answer, is_empty)
     assert time.monotonic() - begun < 0.1
+
+
+async def test_a_packed_answer_of_prefect_reaches_the_worker_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [{"flow_run": {"id": str(number), "name": "long enough to be packed"}} for number in range(100)]
+
+    async def answer(_request: Request) -> JSONResponse:
+        return JSONResponse(runs)
+
+    prefect = Starlette(
+        routes=[Route("/api/work_pools/cpu/get_scheduled_flow_runs", answer, methods=["POST"])],
+        middleware=[Middleware(GZipMiddleware, minimum_size=500)],
+    )
+
+    async def is_worker(_app: object, _token: str) -> bool:
+        return True
+
+    monkeypatch.setattr(prefect_proxy, "_is_worker", is_worker)
+    service = FastAPI()
+    service.include_router(prefect_proxy.router)
+    service.state.work_polls = WorkPolls()
+    there = httpx.ASGITransport(app=prefect)
+    here = httpx.ASGITransport(app=service)
+    async with (
+        httpx.AsyncClient(base_url="http://prefect/api", transport=there) as service.state.prefect_upstream,
+        httpx.AsyncClient(base_url="http://service/api/v1/prefect/api", transport=here) as worker,
+    ):
+        found = await worker.post("/work_pools/cpu/get_scheduled_flow_runs", json={})
+    assert found.json() == runs
