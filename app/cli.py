@@ -11,6 +11,7 @@ from app.commands import (
     ablation,
     again,
     audit,
+    backup,
     corpus,
     datasets,
     deletion,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for module in (
     stack, demo, runs, again, deletion, export, estimate, quality, ablation, corpus, datasets, worker, projects, users,
-    tokens, audit,
+    tokens, audit, backup,
 ):  # fmt: skip
     module.register(app)
 
