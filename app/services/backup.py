@@ -152,7 +152,7 @@ def _add_file(tar: tarfile.TarFile, name: str, path: Path, sums: dict[str, str])
         member = tarfile.TarInfo(name)
         member.size, member.mode = os.fstat(file.fileno()).st_size, 0o600
         reader = _Summing(file)
-        tar.addfile(member, reader)  # type: ignore[arg-type]  # it reads, and nothing else is asked of it
+        tar.addfile(member, reader)
         sums[name] = reader.digest.hexdigest()
 
 
