@@ -50,10 +50,10 @@ class Api:
         ).json()
         return answer
 
-    def latest_checkpoint(self, run_id: str) -> Artifact | None:
-        """The newest checkpoint that the service has accepted from any attempt; None: there is none yet."""
-        response = self._call("GET", f"/runs/{run_id}/latest-checkpoint", allowed={httpx.codes.NOT_FOUND})
-        return None if response.status_code == httpx.codes.NOT_FOUND else Artifact.model_validate(response.json())
+    def checkpoints(self, run_id: str) -> list[Artifact]:
+        """Checkpoints that the service has accepted from any attempt, the newest first."""
+        found = self._call("GET", f"/runs/{run_id}/artifacts", params={"kind": "checkpoint"}).json()
+        return [Artifact.model_validate(item) for item in reversed(found)]
 
     def add_evaluation_items(self, run_id: str, attempt: int, task: str, items: list[dict[str, Any]]) -> None:
         """Store what the model did on each item of a task; repeating it is harmless."""

@@ -1,4 +1,4 @@
-"""Training: one attempt, from the newest checkpoint that the service has accepted."""
+"""Training: one attempt, from the newest sound checkpoint that the service has accepted."""
 
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,7 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     folders = {digest: job.fetch(digest) for digest in spec.datasets}
     if spec.initial_weights and spec.initial_weights.startswith("sha256:"):
         spec = spec.model_copy(update={"initial_weights": str(job.fetch(spec.initial_weights))})
-    latest = job.api.latest_checkpoint(job.run_id)
-    resume = job.fetch(latest.digest) if latest else None
+    latest, resume = newest_checkpoint(job)
 
     published: list[str] = []
 
@@ -44,7 +43,24 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     if (out / "telemetry").is_dir():
         job.publish(out / "telemetry", "telemetry", "layers", {"series": "by layer, as Parquet"})
     # The folder is this worker's own; others find the checkpoint by its digest.
-    return summary | {"checkpoint": published[-1] if published else latest and latest.digest}
+    return summary | {"checkpoint": published[-1] if published else latest}
+
+
+def newest_checkpoint(job: Job) -> tuple[str | None, Path | None]:
+    """Digest and folder of the newest checkpoint that comes whole out of the store, with a warning for each newer one.
+
+    Raises RuntimeError when there are some and none can be used: starting afresh would lose them without a word.
+    """
+    found = job.api.checkpoints(job.run_id)
+    for artifact in found:
+        try:
+            return artifact.digest, job.fetch(artifact.digest)
+        except (KeyError, ValueError) as error:
+            message = f"checkpoint {artifact.name} in the store cannot be used, the one before it is taken: {error}"
+            job.reporter.event("warning", message, digest=artifact.digest)
+    if found:
+        raise RuntimeError(f"none of the {len(found)} checkpoints of this run can be read: start a new run")
+    return None, None
 
 
 @flow(name="training", on_crashed=[report_end], on_cancellation=[report_end])

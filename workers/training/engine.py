@@ -33,6 +33,7 @@ from workers.training.probe import FeatureProbe
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
 from workers.training.saver import Saver
+from workers.training.sharding import gather, load_whole, share_out
 from workers.training.silence import NoWatch
 from workers.training.sources import Folders, open_data
 from workers.training.speed import SpeedMeter
@@ -90,16 +91,18 @@ class Engine:
 
         wait: until it is on disk. Raises CheckpointError where `Saver.save` does.
         """
-        if self.accelerator.is_main_process:
-            self.saver.save(self.store.path(self.state.step, self.state.branch), self._contents(), wait=wait)
+        main = self.accelerator.is_main_process
+        contents = self._contents() if main or self.spec.parallel == "fsdp2" else None
+        if main and contents:
+            self.saver.save(self.store.path(self.state.step, self.state.branch), contents, wait=wait)
         if wait:
             self.accelerator.wait_for_everyone()
 
     def _contents(self) -> Contents:
         tensors = {
-            "model": self.model.state_dict(),
-            "losses": self.objective.losses.state_dict(),
-            "optimizer": self.optimizers.state_tensors(),
+            "model": gather(self.model.state_dict()),
+            "losses": gather(self.objective.losses.state_dict()),
+            "optimizer": gather(self.optimizers.state_tensors()),
             "random": generator_states(),
         }
         files = {
@@ -119,8 +122,8 @@ class Engine:
                 "Resume with the spec and dataset that it was trained with, or start a new run"
             )
         try:
-            self.model.load_state_dict(checkpoint.tensors("model"))
-            self.objective.losses.load_state_dict(checkpoint.tensors("losses"))
+            load_whole(self.model, checkpoint.tensors("model"))
+            load_whole(self.objective.losses, checkpoint.tensors("losses"))
             self.optimizers.load_state_tensors(checkpoint.tensors("optimizer"))
         except (RuntimeError, ValueError) as error:
             raise CheckpointError(f"checkpoint {checkpoint.folder} does not fit this model: {error}") from error
@@ -162,7 +165,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
     model = build_model(spec, data.vocab_size, dataset).to(device)
     teacher = build_teacher(spec, dataset, data.vocab_size, device)
     objective = Objective(model, build_losses(spec, teacher.shape if teacher else None)).to(device)
-    module = accelerator.prepare(torch.compile(objective, dynamic=False) if spec.compile else objective)
+    module = _wrap(spec, accelerator, objective)
     watch = build_controller(spec.monitoring)
     store = CheckpointStore(out / "checkpoints", spec.checkpointing)
     return Engine(
@@ -181,12 +184,12 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         drills=Drills(spec.drills, data.vocab_size, spec.seed, data.order),
         speed=SpeedMeter(spec.model, data.vocab_size, device, dtype, accelerator.num_processes),
         meter=LayerMeter(
-            model,
+            objective,
             spec.telemetry,
             accelerator,
             dtype,
             LayerFiles(out / "telemetry"),
-            FeatureProbe(model, data.order, spec.telemetry.probe_every_steps, dtype),
+            FeatureProbe(objective, data.order, spec.telemetry.probe_every_steps, dtype),
         ),
         watch=watch or NoWatch(),
         token_counts=TokenCounts(data.order, spec.plan, data.vocab_size) if watch else None,
@@ -197,6 +200,21 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         reporter=reporter,
         identity=identity(spec, dataset, dtype, distillation_identity(spec)),
     )
+
+
+def _wrap(spec: TrainingSpec, accelerator: Accelerator, objective: Objective) -> nn.Module:
+    """Compiled where the spec says so, and for several processes: each with all weights, or with a share of them."""
+    if spec.parallel == "ddp" or accelerator.num_processes == 1:
+        prepared: nn.Module = accelerator.prepare(
+            torch.compile(objective, dynamic=False) if spec.compile else objective
+        )
+        return prepared
+    blocks = list(objective.model.blocks)
+    if spec.compile:
+        for block in blocks:
+            block.compile(dynamic=False)  # by block: gathering lies between them
+    share_out(objective, blocks, accelerator.device)
+    return objective
 
 
 def build_accelerator(spec: TrainingSpec) -> Accelerator:

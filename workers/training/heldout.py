@@ -6,11 +6,11 @@ from accelerate import Accelerator
 from torch.nn import functional
 
 from workers.data.shards import TokenDataset
-from workers.model.transformer import Transformer
 from workers.specs.training import TrainingSpec
 from workers.training.batches import IGNORED, count_windows, counted_pairs, read_windows
 from workers.training.devices import ComputeType, autocast
 from workers.training.errors import InputError
+from workers.training.objective import Objective
 
 
 class HeldOutText:
@@ -39,12 +39,12 @@ class HeldOutText:
         return counted_pairs(self.sequences)
 
     @torch.no_grad()
-    def loss(self, model: Transformer, accelerator: Accelerator, dtype: ComputeType) -> float:
+    def loss(self, objective: Objective, accelerator: Accelerator, dtype: ComputeType) -> float:
         """Mean loss over all windows, in nats per token; the same on every process."""
         device = accelerator.device
         sums = torch.zeros(2, dtype=torch.float64, device=device)
         starts = range(0, len(self.sequences.tokens), self.batch_size)
-        model.eval()  # what watches training must not see held-out text
+        objective.eval()  # what watches training must not see held-out text
         for start in list(starts)[accelerator.process_index :: accelerator.num_processes]:
             rows = slice(start, start + self.batch_size)
             tokens, targets, documents = (
@@ -52,11 +52,11 @@ class HeldOutText:
                 for part in (self.sequences.tokens, self.sequences.targets, self.sequences.documents)
             )
             with autocast(dtype, device):
-                logits = model(tokens, documents)
+                logits = objective.logits(tokens, documents)
             total = functional.cross_entropy(
                 logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
             )
             sums += torch.stack((total.double(), (targets != IGNORED).sum().double()))
-        model.train()
+        objective.train()
         total, count = accelerator.reduce(sums, "sum").tolist()
         return total / count

@@ -47,6 +47,9 @@ class Levers:
 
     def _limit_logits(self, max_logit: float) -> None:
         optimizers = self._engine.optimizers
+        if self._engine.spec.parallel == "fsdp2":
+            self._engine.reporter.event("warning", "attention logits cannot be limited under FSDP2: no limit was set")
+            return
         if isinstance(optimizers, MuonClipSet):
             optimizers.max_logit = min(optimizers.max_logit, max_logit)
             return
@@ -58,7 +61,8 @@ class Levers:
     def after_update(self) -> None:
         """QK-clip, where the controller has switched it on."""
         max_logit = self._applied.max_logit
-        if max_logit is None or isinstance(self._engine.optimizers, MuonClipSet):
+        unlimited = max_logit is None or self._engine.spec.parallel == "fsdp2"
+        if max_logit is None or unlimited or isinstance(self._engine.optimizers, MuonClipSet):
             return
         for layer in self._attention:
             clip_queries(layer, max_logit)

@@ -134,7 +134,7 @@ class Loop:
         engine, step = self.engine, self.engine.state.step
         last = step == engine.stage.end_step
         if step % engine.spec.heldout.every_steps == 0 or last:
-            loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
+            loss = engine.heldout.loss(engine.objective, engine.accelerator, engine.dtype)
             engine.reporter.metrics(step - 1, {"heldout_loss": loss}, engine.state.branch)
             engine.state.heldout = (step, loss)
         if step % engine.spec.checkpointing.every_steps == 0 or last or self._checkpoint_asked:

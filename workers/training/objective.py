@@ -6,7 +6,7 @@ weights of its own, and share the pass through the model with the others.
 Each loss is a mean over places. A step may have several passes and processes, with unequal numbers of places: each mean
 then counts by its pass's share of the step's places, so that the step's gradient is that of one mean over all of them.
 
-Shapes: B sequences, T tokens, K terms of all losses, M of one.
+Shapes: B sequences, T tokens, C model width, V vocabulary, K terms of all losses, M of one.
 """
 
 from collections.abc import Iterable
@@ -40,6 +40,15 @@ class Objective(nn.Module):
         """Tell each loss what share of all steps is done."""
         for loss in self.losses:
             loss.set_progress(share)
+
+    def hidden(self, tokens_BT: Tensor, documents_BT: Tensor, trace: Trace | None = None) -> Tensor:
+        """The model's hidden states.  -> (B, T, C)"""
+        return self.model.hidden(tokens_BT, documents_BT, trace=trace)
+
+    def logits(self, tokens_BT: Tensor, documents_BT: Tensor) -> Tensor:
+        """The model's logits, fp32.  -> (B, T, V)"""
+        logits_BTV: Tensor = self.model(tokens_BT, documents_BT)
+        return logits_BTV
 
     def forward(
         self,

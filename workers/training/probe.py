@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from workers.model.trace import Trace, attention_map
-from workers.model.transformer import Transformer
 from workers.training.batches import BatchOrder
 from workers.training.devices import ComputeType, autocast
+from workers.training.objective import Objective
 from workers.training.stage_order import StageOrder
 from workers.training.state import Place, TrainerState
 
@@ -47,9 +47,10 @@ class FeatureProbe:
     """Measures the bare model; keeps the hidden states of the last time."""
 
     def __init__(
-        self, model: Transformer, order: BatchOrder | StageOrder, every_steps: int, dtype: ComputeType
+        self, objective: Objective, order: BatchOrder | StageOrder, every_steps: int, dtype: ComputeType
     ) -> None:
-        self._model, self._order, self._every, self._dtype = model, order, every_steps, dtype
+        self._objective, self._model = objective, objective.model
+        self._order, self._every, self._dtype = order, every_steps, dtype
         self._batch: tuple[int, Tensor, Tensor] | None = None
         self._last: tuple[int, list[Tensor]] | None = None
 
@@ -67,7 +68,7 @@ class FeatureProbe:
         self._model.eval()  # what watches training must not see this batch
         try:
             with autocast(self._dtype, tokens_BT.device):
-                self._model.hidden(tokens_BT, documents_BT, trace=look)
+                self._objective.hidden(tokens_BT, documents_BT, trace=look)
         finally:
             self._model.train()
             for hook in hooks:

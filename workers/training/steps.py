@@ -5,17 +5,17 @@ Shapes: B sequences of a pass, S of the step in this process, T tokens, K losses
 
 import math
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 import torch
 from torch import Tensor
 
-from workers.kernels.gradient_stats import measure_norms
 from workers.training.batches import IGNORED, Sequences
 from workers.training.clipping import Clipped
 from workers.training.devices import autocast
 from workers.training.engine import Engine
+from workers.training.sharding import local, measure_whole_norms, without_reduction
 from workers.training.state import Place
 from workers.training.token_counts import fingerprint
 
@@ -43,7 +43,7 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     for number, shares_K in enumerate(shares):
         rows = slice(number * batch.micro_batch_sequences, (number + 1) * batch.micro_batch_sequences)
         waiting = number < batch.accumulation - 1 and num_ranks > 1
-        with accelerator.no_sync(engine.module) if waiting else nullcontext():
+        with _unreduced(engine) if waiting else nullcontext():
             with engine.meter.clock.forward():
                 total, terms, sums_B = compute_loss(engine, part, rows, shares_K)
             (total * num_ranks).backward()  # processes take the mean of their gradients
@@ -61,6 +61,14 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     hidden = {name: found.pop(name) for name in ("batch_fingerprint",) if name in found}
     engine.meter.for_controller = hidden | engine.meter.clock.read(of_ranks)
     return found | _source_losses(engine, of_sources)
+
+
+def _unreduced(engine: Engine) -> AbstractContextManager[None]:
+    """While inside, processes do not yet take the mean of their gradients."""
+    if engine.spec.parallel == "fsdp2":
+        return without_reduction(engine.module)
+    held: AbstractContextManager[None] = engine.accelerator.no_sync(engine.module)
+    return held
 
 
 def _shares(engine: Engine, part: Sequences) -> list[Tensor]:
@@ -114,8 +122,8 @@ def compute_loss(
 
 
 def gradients(engine: Engine) -> list[Tensor]:
-    """The gradients of all parameters that have one."""
-    return [p.grad for p in engine.objective.parameters() if p.grad is not None]
+    """The gradients of all parameters that have one: this process's share of them."""
+    return [local(p.grad) for p in engine.objective.parameters() if p.grad is not None]
 
 
 def measure_gradients(engine: Engine) -> Tensor:
@@ -123,7 +131,7 @@ def measure_gradients(engine: Engine) -> Tensor:
     parameters = list(engine.objective.parameters())
     norms_P = torch.zeros(len(parameters), dtype=torch.float64, device=engine.accelerator.device)
     there = [number for number, p in enumerate(parameters) if p.grad is not None]
-    norms_P[there] = measure_norms([p.grad for p in parameters if p.grad is not None])
+    norms_P[there] = measure_whole_norms([p.grad for p in parameters if p.grad is not None])
     return norms_P
 
 
@@ -134,10 +142,10 @@ def apply_update(engine: Engine, norm: float, lr: float) -> tuple[Clipped, Tenso
     """
     finite = math.isfinite(norm)
     clipped = engine.clipper.clip(gradients(engine), norm, engine.watch.clip_scale) if finite else Clipped(norm, 0.0)
-    weights = [p.detach() for p in engine.objective.parameters()]
+    weights = [local(p.detach()) for p in engine.objective.parameters()]
     before = [w.clone() for w in weights]
     engine.optimizers.set_lr(lr)
     engine.optimizers.step()
     engine.optimizers.zero_grad()
     torch._foreach_sub_(before, weights)
-    return clipped, measure_norms(before)
+    return clipped, measure_whole_norms(before, shared=engine.spec.parallel == "fsdp2")

@@ -17,7 +17,7 @@ def summarize(engine: Engine) -> dict[str, Any]:
     engine.reporter.event(
         "stage", "measuring held-out loss and the counting baselines", step=state.step, stage="measure"
     )
-    heldout_loss = engine.heldout.loss(engine.model, engine.accelerator, engine.dtype)
+    heldout_loss = engine.heldout.loss(engine.objective, engine.accelerator, engine.dtype)
     unigram_loss, bigram_loss = count_losses(_seen(engine), engine.heldout.pairs(), engine.model.vocab_size)
     return {
         "first_loss": state.first_loss,

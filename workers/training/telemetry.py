@@ -15,14 +15,14 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from workers.kernels.gradient_stats import measure_norms
-from workers.model.transformer import Transformer
 from workers.specs.training.telemetry import LayerTelemetry
 from workers.training.batches import Sequences
 from workers.training.devices import ComputeType, autocast
 from workers.training.layer_files import LayerFiles
+from workers.training.objective import Objective
 from workers.training.probe import FeatureProbe
 from workers.training.rank_clock import RankClock
+from workers.training.sharding import measure_whole_norms
 from workers.training.speed import peak_memory_bytes
 from workers.training.state import TrainerState
 
@@ -35,18 +35,19 @@ class LayerMeter:
 
     def __init__(
         self,
-        model: Transformer,
+        objective: Objective,
         spec: LayerTelemetry,
         accelerator: Accelerator,
         dtype: ComputeType,
         files: LayerFiles,
         probe: FeatureProbe,
     ) -> None:
-        self.model, self.accelerator, self.dtype, self.files = model, accelerator, dtype, files
+        self.objective, self.model = objective, objective.model
+        self.accelerator, self.dtype, self.files = accelerator, dtype, files
         self.probe, self.clock = probe, RankClock(accelerator)
         self._every = spec.every_steps
-        self._groups = group_parameters(model)
-        self._num_layers = len(model.blocks)
+        self._groups = group_parameters(self.model)
+        self._num_layers = len(self.model.blocks)
         self.groups: dict[str, Parts] = {}
         """Figures by series and part of the model, of the step of now. Empty: it is not measured."""
         self.max_logits_LH: list[list[float]] = []
@@ -82,7 +83,7 @@ class LayerMeter:
         """What is known after the update."""
         if "grad_norm" not in self.groups:
             return
-        self.groups["weight_norm"] = self._by_group(measure_norms(list(self.model.parameters())))
+        self.groups["weight_norm"] = self._by_group(measure_whole_norms(list(self.model.parameters())))
         self.groups["update_norm"] = self._by_group(update_norms_P)
         weights, updates = self.groups["weight_norm"], self.groups["update_norm"]
         self.groups["update_ratio"] = {
@@ -157,7 +158,7 @@ class LayerMeter:
             layer.watch_logits()
         try:
             with autocast(self.dtype, device):
-                self.model.hidden(tokens_1T.to(device), documents_1T.to(device))
+                self.objective.hidden(tokens_1T.to(device), documents_1T.to(device))
             logits_LH = torch.stack([layer.take_max_logits() for layer in layers])
         finally:
             for hook in hooks:

@@ -84,6 +84,8 @@ class TrainingSpec(Spec):
     """Type of the matrix products; weights and optimizer stay in float32. `auto`: bfloat16 where hardware has it."""
     compile: bool = False
     """torch.compile: pays on long runs."""
+    parallel: Literal["ddp", "fsdp2"] = "ddp"
+    """Several processes: each holds the whole model (DDP), or a share of weights, gradients and optimizer (FSDP2)."""
     deterministic: bool = True
     """Deterministic algorithms: a resumed run equals an uninterrupted one bit for bit."""
     checkpointing: Checkpointing = Checkpointing()
@@ -128,6 +130,24 @@ class TrainingSpec(Spec):
             raise ValueError(
                 f"distillation names layer {beyond[0]} of a student whose layers are 0 to {self.model.num_layers - 1}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_shared_out(self) -> Self:
+        if self.parallel == "ddp":
+            return self
+        if self.optimizer.kind != "adamw":
+            raise ValueError(
+                f"optimizer {self.optimizer.kind} works on whole matrices, which parallel fsdp2 shares out: "
+                "take adamw, or parallel ddp"
+            )
+        if self.clipping.kind not in {"global_norm", "zclip"}:
+            raise ValueError(
+                f"clipping {self.clipping.kind} measures tensor by tensor, which parallel fsdp2 shares out: take "
+                "global_norm or zclip, or parallel ddp"
+            )
+        if wrong := [drill.kind for drill in self.drills if drill.kind in {"bit_flip", "qk_growth"}]:
+            raise ValueError(f"drill {wrong[0]} changes whole weights, which parallel fsdp2 shares out")
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from workers.model.parametrization import ROLES, Multipliers, Role, role_of
 from workers.model.transformer import Transformer
+from workers.training.sharding import share_like
 
 Named = dict[str, nn.Parameter]
 Group = dict[str, Any]
@@ -106,4 +107,4 @@ class OptimizerSet:
                 raise ValueError(f"the checkpoint's optimizer state {name!r} fits no parameter of this model")
             part, parameter = parameters[place]
             # Step counters stay where torch keeps them: fused AdamW wants them on the device, as fp32.
-            part.state[parameter][key] = tensor.to(parameter.device, copy=True)
+            part.state[parameter][key] = share_like(tensor, parameter)
