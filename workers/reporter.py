@@ -220,6 +220,11 @@ class HttpReporter(_Collector):
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
         self._thread.start()
 
+    def state(self, state: RunState, error: str | None = None) -> None:
+        """The run's state as this source sees it; people wait for it, so it does not wait for its second."""
+        super().state(state, error)
+        self._wake.set()
+
     def commands(self) -> list[Command]:
         if self._fenced:
             raise FencedError(self._fenced)

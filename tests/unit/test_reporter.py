@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,6 +64,17 @@ def service() -> Iterator[Service]:
 
 def reporter(url: str, spool: Path) -> HttpReporter:
     return HttpReporter(url, "hr_token", "run", 1, spool, interval_seconds=0.02)
+
+
+def test_a_state_does_not_wait_for_its_turn(service: Service, tmp_path: Path) -> None:
+    sender = HttpReporter(service.url, "hr_token", "run", 1, tmp_path, interval_seconds=600)
+    time.sleep(0.2)  # its thread waits
+    sender.state(RunState.RUNNING)
+    deadline = time.monotonic() + 20
+    while not service.counted and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [batch.state for batch in service.counted] == [RunState.RUNNING]
+    sender.close(10)
 
 
 def test_what_is_reported_arrives_once_and_in_order(service: Service, tmp_path: Path) -> None:
