@@ -38,10 +38,12 @@ _OWN = """
 _USERS = text(f"""
     WITH {_OWN}, users AS (
         SELECT id, name, kind, state, spec FROM runs
-        WHERE id <> ALL(:ids) AND deleted_at IS NULL AND (state = ANY(:active) OR kind = 'release')
+        WHERE project = :project AND id <> ALL(:ids) AND deleted_at IS NULL
+            AND (state = ANY(:active) OR kind = 'release')
     )
     SELECT id, name, kind, true AS active FROM runs
-    WHERE retry_of = ANY(:ids) AND id <> ALL(:ids) AND deleted_at IS NULL AND state = ANY(:active)
+    WHERE project = :project AND retry_of = ANY(:ids) AND id <> ALL(:ids) AND deleted_at IS NULL
+        AND state = ANY(:active)
     UNION
     SELECT DISTINCT u.id, u.name, u.kind, u.state = ANY(:active) AS active
     FROM users u, regexp_matches(u.spec::text, 'sha256:[0-9a-f]{{64}}', 'g') AS named (digests), own
@@ -52,7 +54,7 @@ _USERS = text(f"""
 _VERSIONS = text(f"""
     WITH {_OWN}
     SELECT DISTINCT v.name, v.version FROM dataset_versions v
-    WHERE v.deleted_at IS NULL AND (
+    WHERE v.project = :project AND v.deleted_at IS NULL AND (
         v.digest IN (SELECT digest FROM own)
         OR EXISTS (
             SELECT 1 FROM regexp_matches(v.lineage::text, 'sha256:[0-9a-f]{{64}}', 'g') AS named (digests), own
@@ -63,18 +65,18 @@ _VERSIONS = text(f"""
 """)  # noqa: S608  our own text
 
 
-async def users(session: AsyncSession, ids: list[str]) -> list[tuple[str, str, str, bool]]:
-    """Runs that need what only these runs made: (id, name, kind, has not ended), at most five.
+async def users(session: AsyncSession, project: str, ids: list[str]) -> list[tuple[str, str, str, bool]]:
+    """Runs of the project that need what only these runs made: (id, name, kind, has not ended), at most five.
 
     Those are the runs that have not ended and name a digest of theirs or retry them, and releases that name one.
     """
-    rows = await session.execute(_USERS, {"ids": ids, "active": ACTIVE_STATES})
+    rows = await session.execute(_USERS, {"project": project, "ids": ids, "active": ACTIVE_STATES})
     return [(row.id, row.name, row.kind, row.active) for row in rows]
 
 
-async def versions(session: AsyncSession, ids: list[str]) -> list[str]:
+async def versions(session: AsyncSession, project: str, ids: list[str]) -> list[str]:
     """Dataset versions that are not deleted and are, or come from, what only these runs made: NAME@N, at most five."""
-    rows = await session.execute(_VERSIONS, {"ids": ids})
+    rows = await session.execute(_VERSIONS, {"project": project, "ids": ids})
     return [f"{row.name}@{row.version}" for row in rows]
 
 

@@ -78,10 +78,10 @@ async def _check(session: AsyncSession, family: list[Run], ids: list[str]) -> No
     parent = await runs.get(session, family[0].parent_id) if family[0].parent_id else None
     if parent and not RunState(parent.state).terminal:
         raise conflict("run-in-use", f"It belongs to run {parent.name!r} ({parent.id}), which is {parent.state}.")
-    if users := await queries.users(session, ids):
+    if users := await queries.users(session, family[0].project, ids):
         named = ", ".join(f"{name!r} ({user}{'' if active else ', a release'})" for user, name, _, active in users)
         raise conflict("run-in-use", f"Runs use what it has made: {named}. Wait for them, or delete them first.")
-    if versions := await queries.versions(session, ids):
+    if versions := await queries.versions(session, family[0].project, ids):
         words = f"Datasets are made of it: {', '.join(versions)}. Delete them first (`headrace dataset delete`)."
         raise conflict("run-in-use", words)
 
@@ -127,9 +127,8 @@ async def request_thinning(session: AsyncSession, default_days: int | None, limi
     for run in found:
         await retention.mark_thinned(session, run.id)
         data = {"after": [0, -1], "blobs": []}
-        session.add(
-            Operation(id=new_id(), kind="thin_run", target=run.id, name=run.name, data=data, author="retention")
-        )
+        place = {"target": run.id, "name": run.name, "project": run.project}
+        session.add(Operation(id=new_id(), kind="thin_run", data=data, author="retention", **place))
     return len(found)
 
 
