@@ -128,6 +128,29 @@ def test_a_stop_stops(ui, seeder):
     assert seeder.get(f"/runs/{run_id}")["state"] in {"cancelling", "cancelled"}
 
 
+def test_what_has_ended_is_retried_launched_again_and_deleted(ui, seeder):
+    run_id = seeder.launch({"kind": "training", "name": "to be deleted"})
+    seeder.post(f"/runs/{run_id}/cancel", {})
+    page = ui.go(f"/runs/{run_id}")
+    page.get_by_role("link", name="Launch again…").click()
+    expect(page.locator(".launch-editor h2")).to_have_text("to be deleted")
+    page.go_back()
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("link", name="Goes on from an earlier run")).to_be_visible()
+    retried = page.url.rpartition("/")[2]
+    assert seeder.get(f"/runs/{retried}")["retry_of"] == run_id
+    seeder.post(f"/runs/{retried}/cancel", {})
+    page.goto(page.url.replace(retried, run_id))
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Delete…").click()
+    delete = page.get_by_role("button", name="Delete run")
+    expect(delete).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("textbox", name=re.compile("Type")).fill("to be deleted")
+    delete.click()
+    expect(page).to_have_url(re.compile("/runs$"))
+    assert seeder.get(f"/runs/{retried}")["retry_of"] is None, "what it was taken up by stays"
+
+
 def test_the_log_is_searched_and_follows_its_end(ui, ids, seeder):
     page = ui.go(f"/runs/{ids['training']}?tab=log")
     expect(page.get_by_text("a line with markup")).to_be_visible()
