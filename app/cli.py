@@ -20,6 +20,7 @@ from app.commands import (
     export,
     projects,
     quality,
+    reproduce,
     runs,
     stack,
     tokens,
@@ -36,8 +37,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    stack, demo, runs, again, deletion, export, estimate, quality, ablation, corpus, datasets, worker, projects, users,
-    tokens, audit, backup,
+    stack, demo, runs, again, reproduce, deletion, export, estimate, quality, ablation, corpus, datasets, worker,
+    projects, users, tokens, audit, backup,
 ):  # fmt: skip
     module.register(app)
 

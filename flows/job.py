@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.api import Api
+from workers.provenance import describe_environment
 from workers.reporter import FencedError, HttpReporter
 from workers.specs.events import Artifact, RunState
 from workers.storage import Kind, S3Storage, ServiceStorage, Storage, get_folder, put_folder
@@ -89,6 +90,7 @@ def open_job(run_id: str, attempt: int) -> Iterator[Job]:
     reporter = HttpReporter(url, token, run_id, attempt, spool=home / "spool")
     job = Job(run_id, attempt, Api(url, token), storage, reporter, home)
     reporter.state(RunState.RUNNING)
+    threading.Thread(target=_tell_environment, args=(reporter,), name="environment", daemon=True).start()
     try:
         yield job
     except FencedError:
@@ -100,6 +102,20 @@ def open_job(run_id: str, attempt: int) -> Iterator[Job]:
         raise
     finally:
         reporter.close(10)
+
+
+def _tell_environment(reporter: HttpReporter) -> None:
+    """Beside the work: to list the packages takes a good part of a second."""
+    try:
+        found = describe_environment()
+        code = (
+            f"commit {found['commit'][:12]}{' with changes' if found['dirty'] else ''}"
+            if found["commit"]
+            else "no commit"
+        )
+        reporter.event("environment", f"headrace {found['headrace']}, {code}, Python {found['python']}", **found)
+    except FencedError:
+        return  # the work itself will be told
 
 
 def watch_parent() -> None:

@@ -57,7 +57,8 @@ class Event(Message):
     """Something that happened: a stage began, a checkpoint was saved, a state changed."""
 
     kind: str = Field(max_length=50)
-    """`stage`, `checkpoint`, `state`, `resume`, `rollback`, `progress`, `summary`, `warning`, `note`."""
+    """`stage`, `checkpoint`, `state`, `resume`, `rollback`, `progress`, `summary`, `warning`, `note`,
+    `environment`."""
     message: str = Field("", max_length=20_000)
     step: int | None = None
     time: datetime = Field(default_factory=now)
