@@ -45,8 +45,8 @@ def reproduce(
     environment = compare_environments(*(_environment(client, run["id"]) for run in (old, new)))
     figures = compare_figures(figures_of(old), figures_of(new), tolerance)
     if series := _KINDS[old["kind"]]:
-        pair = (_points(client, run["id"], series) for run in (old, new))
-        figures[f"{series} by step"] = compare_series(*pair, tolerance)
+        before, now = (_points(client, run["id"], series) for run in (old, new))
+        figures[f"{series} by step"] = compare_series(before, now, tolerance)
     same = all(figure["same"] for figure in figures.values())
     if as_json:
         told = {"run": old["id"], "again": new["id"], "same": same, "environment": environment, "figures": figures}
