@@ -8,6 +8,7 @@ from importlib import resources
 
 from workers.curation.document import Document, Drop
 from workers.curation.lid import Model, load_model
+from workers.data.chat import words_of
 from workers.specs.curation import LanguageIdentification
 
 
@@ -31,7 +32,7 @@ class Identifier:
 
         Rules: `language.not_wanted`, `language.min_score` (threshold of its language, else `min_score`).
         """
-        document.language, document.language_score = self.identify(document.text)
+        document.language, document.language_score = self.identify(words_of(document.text, document.media_type))
         document.figures["language.min_score"] = document.language_score
         if document.language not in self.languages:
             return Drop(rule="language.not_wanted", figure=document.language_score)

@@ -20,10 +20,12 @@ from workers.curation.given_heldout import GivenHeldout
 from workers.curation.heldout import MAX_COVERED, NGRAM
 from workers.curation.lines import read_lines, write_json, write_lines
 from workers.curation.plan import Item, Plan, training_rows
+from workers.data.chat import CHAT_MEDIA_TYPE, ChatError, encode_chat, parse_chat
 from workers.data.documents import DocumentWriter
 from workers.data.fertility import measure_fertility
 from workers.data.shards import NO_BUCKET, Origin, ShardWriter, Split, token_dtype
 from workers.data.tokenizer import Tokenizer, train_tokenizer
+from workers.model.pretrained import find_model, write_tokenizer
 from workers.reporter import Reporter
 from workers.specs.curation import CurationSpec
 
@@ -68,10 +70,12 @@ def pack(
         else:
             plan = Plan.make(lines, folder / "lines", spec.heldout_share)
         target = folder / "tokenizer.json"
-        if tokenizer is None:
-            _train(spec, plan, reporter).save(target)
-        else:
+        if tokenizer is not None:
             shutil.copyfile(tokenizer, target)
+        elif spec.tokenizer.model:
+            write_tokenizer(find_model(spec.tokenizer.model), target)
+        else:
+            _train(spec, plan, reporter).save(target)
         info = _write_all(spec, plan, Tokenizer.load(target), folder, reporter)
         write_lines(folder / "heldout.jsonl", _heldout_lines(plan))
         texts = ((line["language"], line["text"]) for line in _heldout_lines(plan))
@@ -108,12 +112,14 @@ def _write_all(
     rows, figures = DocumentWriter(folder), Figures()
     done, total = 0, plan.num_items()
     for items, found in _batches(plan):
-        encoded = tokenizer.encode_batch([document["text"] for document in found])
-        for item, document, ids in zip(items, found, encoded, strict=True):
+        encoded = _encode(tokenizer, found)
+        for item, document, (ids, counted) in zip(items, found, encoded, strict=True):
             row = make_row(document, plan.split(item.row), len(ids) + 1)
             bucket = NO_BUCKET if row["quality_bucket"] is None else row["quality_bucket"]
             origin = Origin(int(plan.keys[item.row]), row["language"], bucket)
-            writers[plan.split(item.row)].add([*ids, tokenizer.eos_token_id], origin, item.place)
+            # The whole dataset has flags, or none: without any, all tokens count and no file is written.
+            flags = [*(counted or [True] * len(ids)), counted is None] if plan.num_chats else None
+            writers[plan.split(item.row)].add([*ids, tokenizer.eos_token_id], origin, item.place, flags)
             if item.copy:
                 figures.add_copy(len(ids) + 1)
                 continue
@@ -126,6 +132,25 @@ def _write_all(
         writer.close()
     num_tokens = {split: writer.num_tokens for split, writer in writers.items()}
     return _describe(tokenizer, num_tokens) | figures.as_dict()
+
+
+def _encode(tokenizer: Tokenizer, documents: list[dict[str, Any]]) -> Iterator[tuple[list[int], list[bool] | None]]:
+    """Ids of each document, and of a conversation which of them are to be learnt.
+
+    Raises ValueError for a conversation that its stages broke, or a tokenizer without the chat's tokens.
+    """
+    plain = iter(tokenizer.encode_batch([one["text"] for one in documents if one.get("media_type") != CHAT_MEDIA_TYPE]))
+    for document in documents:
+        if document.get("media_type") != CHAT_MEDIA_TYPE:
+            yield next(plain), None
+            continue
+        try:
+            turns = parse_chat(document["text"])
+        except ChatError as error:
+            raise ValueError(
+                f"conversation {document['source']}: {error}. Leave out what cuts lines of text (dedup.lines, filters)"
+            ) from error
+        yield encode_chat(tokenizer, turns)
 
 
 def _batches(plan: Plan) -> Iterator[tuple[list[Item], list[dict[str, Any]]]]:
@@ -167,7 +192,8 @@ def _heldout_lines(plan: Plan) -> Iterator[dict[str, Any]]:
     order = plan.order()
     for row in order[plan.heldout[order]]:
         document = plan.document(int(row))
-        yield {name: document[name] for name in ("id", "language", "text")}
+        chat = {"media_type": CHAT_MEDIA_TYPE} if document.get("media_type") == CHAT_MEDIA_TYPE else {}
+        yield {name: document[name] for name in ("id", "language", "text")} | chat
 
 
 def _describe(tokenizer: Tokenizer, num_tokens: dict[Split, int]) -> dict[str, Any]:

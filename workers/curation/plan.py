@@ -15,6 +15,7 @@ import orjson
 
 from workers.curation.heldout import choose_heldout, id_hash
 from workers.data.balance import byte_budgets
+from workers.data.chat import CHAT_MEDIA_TYPE, words_of
 from workers.data.shards import Split
 
 _MAX_SOURCES = 10_000
@@ -40,6 +41,7 @@ class _Table:
         self.keys, self.ranks = array("Q"), array("Q")
         self.languages, self.sources, self.copies = array("H"), array("H"), array("H")
         self.copy_rows, self.copy_places, self.copy_numbers = array("Q"), array("Q"), array("H")
+        self.num_chats = 0
 
     def array(self, name: str) -> npt.NDArray[Any]:
         column: array[int] = getattr(self, name)
@@ -56,6 +58,7 @@ class Plan:
         self.keys, self.ranks = table.array("keys"), table.array("ranks")
         self.languages, self.sources = table.array("languages"), table.array("sources")
         self.copies = table.array("copies")
+        self.num_chats = table.num_chats
         self._more = [table.array(name) for name in ("copy_rows", "copy_places", "copy_numbers")]
         self.heldout = np.zeros(len(self.keys), dtype=np.bool_)
         self._file = path.open("rb")
@@ -118,8 +121,9 @@ class Plan:
         return found
 
     def texts(self, rows: Iterable[int]) -> Iterator[str]:
-        """Texts of documents."""
-        return (str(self.document(int(row))["text"]) for row in rows)
+        """Texts of documents; of conversations without the template's marks."""
+        documents = (self.document(int(row)) for row in rows)
+        return (words_of(document["text"], document.get("media_type")) for document in documents)
 
     def remove_lines(self) -> None:
         """Close and delete the file of documents."""
@@ -145,6 +149,7 @@ class _Names:
 
 def _note(table: _Table, document: dict[str, Any], span: tuple[int, int], languages: _Names, sources: _Names) -> None:
     id_ = document["id"]
+    table.num_chats += document.get("media_type") == CHAT_MEDIA_TYPE
     table.starts.append(span[0])
     table.lengths.append(span[1])
     table.text_bytes.append(len(document["text"].encode("utf-8")))

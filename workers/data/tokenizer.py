@@ -13,7 +13,7 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 END = "<|endoftext|>"
 PAD = "<|pad|>"
 SPECIAL_TOKENS = (END, PAD, "<|im_start|>", "<|im_end|>")
-"""Ids 0, 1, ... in this order. The last two are for chat templates in later stages."""
+"""Ids 0, 1, ... in this order. The last two are the marks of the chat template (`workers.data.chat`)."""
 
 
 class Tokenizer:
@@ -24,7 +24,8 @@ class Tokenizer:
         # A document that quotes "<|endoftext|>" must not end there.
         self.fast.encode_special_tokens = True
         self.eos_token_id = self.id_of(END)
-        self.pad_token_id = self.id_of(PAD)
+        padding = fast.token_to_id(PAD)  # SmolLM2's tokenizer has none; nothing is ever padded with it in training
+        self.pad_token_id = self.eos_token_id if padding is None else int(padding)
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.data.tokenizer import Tokenizer
 from workers.evaluation.bootstrap import ratio_interval
-from workers.evaluation.tasks import bits_per_byte, cloze, multiple_choice
+from workers.evaluation.tasks import bits_per_byte, chat_modes, cloze, multiple_choice, needle
 from workers.evaluation.tasks._shared import Bench, Item, TaskResult
 from workers.model.checkpoint import load_model
 from workers.reporter import Reporter
@@ -19,6 +19,8 @@ RUNNERS: dict[str, Any] = {
     "bits_per_byte": bits_per_byte.run,
     "cloze": cloze.run,
     "multiple_choice": multiple_choice.run,
+    "chat_modes": chat_modes.run,
+    "needle": needle.run,
 }
 DEFAULT_CONTEXT_TOKENS = 1024
 
@@ -28,9 +30,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Run all tasks; write `out/evaluation.json` and `out/items-<task>.jsonl`. Returns `{"results": [...]}`.
 
-    A result is `{task, metric, value, low, high, chance, num_items, slices}`; slices by language. A task that cannot
-    run (no file, no text) is left out with a warning. Raises FileNotFoundError or ValueError for a checkpoint or
-    dataset that is none or does not fit, ValueError when no task could run.
+    A result is `{task, metric, value, low, high, chance, num_items, slices}`; slices by language (or length, or
+    mode). A task that cannot run (no file, no text) is left out with a warning. Raises FileNotFoundError or ValueError
+    for a checkpoint or dataset that is none or does not fit, ValueError when no task could run.
     """
     bench = open_bench(checkpoint, dataset, home, spec.seed, reporter)
     out.mkdir(parents=True, exist_ok=True)

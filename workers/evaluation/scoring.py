@@ -1,6 +1,6 @@
 """Log-likelihoods of token sequences, in padded batches of like lengths, fp32.
 
-Shapes: B batch, T tokens, V vocabulary.
+Shapes: B batch, T tokens, N places that are scored, C model width, V vocabulary.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -89,11 +89,12 @@ def _score_batch(model: Transformer, windows: list[_Window]) -> list[float]:
     for row, window in enumerate(windows):
         tokens_BT[row, : len(window.tokens)] = torch.tensor(window.tokens)
         scored_BT[row, len(window.tokens) - 1 - window.num_scored : len(window.tokens) - 1] = True
-    logits_BTV = model(tokens_BT[:, :-1].to(device)).float()
-    log_likelihood_BT = _gather(logits_BTV, tokens_BT[:, 1:].to(device))
-    return (log_likelihood_BT.double() * scored_BT.to(device)).sum(-1).tolist()
+    # Of a long context only the places that are scored go through the output layer.
+    hidden_NC = model.hidden(tokens_BT[:, :-1].to(device))[scored_BT.to(device)]
+    log_likelihood_N = _gather(model.logits(hidden_NC).float(), tokens_BT[:, 1:][scored_BT].to(device))
+    return [float(part.double().sum()) for part in log_likelihood_N.split([w.num_scored for w in windows])]
 
 
-def _gather(logits_BTV: Tensor, targets_BT: Tensor) -> Tensor:
-    """Log-probability of each target.  (B, T, V), (B, T) -> (B, T)"""
-    return logits_BTV.gather(-1, targets_BT[..., None]).squeeze(-1) - logits_BTV.logsumexp(-1)
+def _gather(logits_NV: Tensor, targets_N: Tensor) -> Tensor:
+    """Log-probability of each target.  (N, V), (N,) -> (N,)"""
+    return logits_NV.gather(-1, targets_N[:, None]).squeeze(-1) - logits_NV.logsumexp(-1)

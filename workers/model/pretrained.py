@@ -4,6 +4,7 @@ Foreign weights are read as safetensors or GGUF only, and no code of the model's
 """
 
 import importlib.util
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,22 @@ def find_model(name: str) -> Path:
             raise ValueError(f"the model's folder {path} holds neither config.json nor one GGUF file")
         return files[0]
     return path
+
+
+def write_tokenizer(path: Path, target: Path) -> None:
+    """Write the tokenizer.json of a model, as `find_model` gives it. Raises ValueError when there is none."""
+    folder = path if path.is_dir() else path.parent
+    if (folder / "tokenizer.json").is_file():
+        shutil.copyfile(folder / "tokenizer.json", target)
+        return
+    from transformers import AutoTokenizer  # here: it takes seconds to import
+
+    file = {"gguf_file": path.name} if path.is_file() else {}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **file)
+        tokenizer.backend_tokenizer.save(str(target))
+    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+        raise ValueError(f"the tokenizer of the model in {path} cannot be loaded: {error}") from error
 
 
 def load_model(path: Path, device: str, attention: str | None = None) -> tuple[Any, Any]:

@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from workers.data.chat import END, START, TEMPLATE
 from workers.data.tokenizer import Tokenizer
 from workers.model.checkpoint import write_file
 
-CHAT_TOKENS = ("<|im_start|>", "<|im_end|>")
+CHAT_TOKENS = (START, END)
 
 
 def write_tokenizer(folder: Path, tokenizer_file: Path, context_tokens: int) -> Tokenizer:
@@ -33,6 +34,7 @@ def tokenizer_configs(tokenizer: Tokenizer, context_tokens: int) -> dict[str, di
         "clean_up_tokenization_spaces": False,
         "padding_side": "right",
         "additional_special_tokens": chat,
+        **({"chat_template": TEMPLATE} if len(chat) == len(CHAT_TOKENS) else {}),
         **named,
     }
     return {"tokenizer_config.json": config, "special_tokens_map.json": named | {"additional_special_tokens": chat}}

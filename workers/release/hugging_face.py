@@ -10,6 +10,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from workers.data.chat import END
 from workers.data.tokenizer import Tokenizer
 from workers.model.checkpoint import write_file
 from workers.model.hugging_face import hf_config, to_hf_state_dict
@@ -24,7 +25,9 @@ def write_folder(folder: Path, model: Transformer, tokenizer_file: Path, context
     write_file(folder / "model.safetensors", safetensors.torch.save(weights, metadata={"format": "pt"}))
     tokenizer = write_tokenizer(folder, tokenizer_file, context_tokens)
     write_json(folder / "config.json", build_config(model, tokenizer, context_tokens))
-    generation = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    ends = [tokenizer.eos_token_id, tokenizer.fast.token_to_id(END)]  # of a document, of a turn
+    ends = [token for token in ends if token is not None]
+    generation = {"bos_token_id": None, "eos_token_id": ends, "pad_token_id": tokenizer.pad_token_id}
     write_json(folder / "generation_config.json", generation)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from workers.data.chat import words_of
 from workers.data.tokenizer import Tokenizer
 from workers.model.checkpoint import load_model, write_file
 from workers.model.transformer import Transformer
@@ -87,8 +88,9 @@ def held_out_texts(dataset: Path) -> list[str]:
     if path.is_file():
         with path.open(encoding="utf-8") as lines:
             for row in map(json.loads, lines):
-                if len(row["text"].split()) >= PROMPT_WORDS:
-                    by_language.setdefault(row["language"], []).append(row["text"])
+                text = words_of(row["text"], row.get("media_type"))
+                if len(text.split()) >= PROMPT_WORDS:
+                    by_language.setdefault(row["language"], []).append(text)
     languages = sorted(by_language, key=lambda language: (language != "en", language))
     turns = range(max(map(len, by_language.values()), default=0))
     texts = (

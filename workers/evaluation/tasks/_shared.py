@@ -2,11 +2,12 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workers.data.chat import CHAT_MEDIA_TYPE
 from workers.data.tokenizer import Tokenizer
 from workers.evaluation.scoring import Request, score
 from workers.model.transformer import Transformer
@@ -34,12 +35,15 @@ class Bench:
         self.reporter.event("warning", message)
         self.reporter.log(message, "warning")
 
-    def score(self, name: str, requests: Sequence[Request]) -> list[float]:
-        """Log-likelihoods (nats), with progress under the task's name."""
+    def score(self, name: str, requests: Sequence[Request], context_tokens: int | None = None) -> list[float]:
+        """Log-likelihoods (nats), with progress under the task's name.
+
+        context_tokens: what the model may see at once; none: as much as it was trained on.
+        """
         return score(
             self.model,
             requests,
-            context_tokens=self.context_tokens,
+            context_tokens=context_tokens or self.context_tokens,
             on_progress=lambda done, total: self.reporter.progress(f"evaluate {name}", done, total, "sequences"),
         )
 
@@ -50,7 +54,7 @@ class Item:
 
     item_id: str
     slice: str
-    """Language."""
+    """Language; of some tasks length or mode."""
     score: float
     correct: bool | None
     data: dict[str, Any]
@@ -76,27 +80,36 @@ class HeldOutDocument:
     id: str
     language: str
     text: str
+    is_chat: bool = False
+    """A conversation: `text` is `workers.data.chat`'s."""
 
 
 def held_out_by_language(dataset: Path) -> dict[str, list[HeldOutDocument]]:
     """Held-out documents with text, in their order, by language; languages sorted.
 
-    Raises FileNotFoundError without the file, ValueError for a line that is no document.
+    Conversations are left out: they are no text as the model knows it. Raises FileNotFoundError without the file,
+    ValueError for a line that is no document.
     """
+    found: dict[str, list[HeldOutDocument]] = {}
+    for document in held_out_documents(dataset):
+        if document.text.strip() and not document.is_chat:
+            found.setdefault(document.language, []).append(document)
+    return dict(sorted(found.items()))
+
+
+def held_out_documents(dataset: Path) -> Iterator[HeldOutDocument]:
+    """All held-out documents. Raises FileNotFoundError without the file, ValueError for a line that is none."""
     path = dataset / "heldout.jsonl"
     if not path.is_file():
         raise FileNotFoundError(f"{dataset} has no heldout.jsonl: it is not a dataset folder")
-    found: dict[str, list[HeldOutDocument]] = {}
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
-                document = HeldOutDocument(str(row["id"]), str(row["language"]), str(row["text"]))
-            except (ValueError, KeyError, TypeError) as error:
+                is_chat = row.get("media_type") == CHAT_MEDIA_TYPE
+                yield HeldOutDocument(str(row["id"]), str(row["language"]), str(row["text"]), is_chat)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"{path}, line {number} is no held-out document: {error}") from error
-            if document.text.strip():
-                found.setdefault(document.language, []).append(document)
-    return dict(sorted(found.items()))
 
 
 @dataclass(slots=True, frozen=True)
@@ -124,11 +137,12 @@ def answer_questions(bench: Bench, name: str, questions: Sequence[Question]) -> 
     log_likelihoods, items = iter(bench.score(name, requests)), []
     for question in questions:
         bits = [-next(log_likelihoods) / (LN2 * len(choice.encode())) for choice in question.choices]
-        items.append(_item(question, bits))
+        items.append(judge(question, bits))
     return items
 
 
-def _item(question: Question, bits: list[float]) -> Item:
+def judge(question: Question, bits: list[float]) -> Item:
+    """The item of a question, by the bits per byte of each choice."""
     chosen = min(range(len(bits)), key=bits.__getitem__)
     best_wrong = min(b for number, b in enumerate(bits) if number != question.answer)
     correct = chosen == question.answer

@@ -1,8 +1,8 @@
 """Curation: raw documents -> a clean, deduplicated, tokenized, versioned dataset."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workers.specs.base import Digest, Language, Name, Resources, Spec
 from workers.specs.curation.blocklists import Url
@@ -47,11 +47,19 @@ class TokenizerTraining(Spec):
 
     dataset: Digest | None = None
     """Take the tokenizer of this dataset version instead of training one: mixtures need a common one."""
+    model: str | None = Field(None, min_length=1, max_length=4096)
+    """Take that of a model on the worker, as `initial_weights` names it: for training on from its weights."""
     vocab_size: int = Field(8192, ge=300, le=262_144)
     max_bytes_per_language: int = Field(8_000_000, ge=1000)
     """Bytes it is trained on for a language of weight 1."""
     language_weights: dict[Language, Annotated[float, Field(ge=0, le=1000)]] = Field(default_factory=dict)
     """Bytes of a language relative to the others; 1 where none is given, so that all are equal; 0: none of it."""
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> Self:
+        if self.dataset and self.model:
+            raise ValueError("give tokenizer.dataset or tokenizer.model, not both")
+        return self
 
 
 class Limits(Spec):

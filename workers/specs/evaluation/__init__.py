@@ -32,7 +32,31 @@ class MultipleChoice(Spec):
     max_items: int = Field(200, ge=1)
 
 
-Task = Annotated[BitsPerByte | Cloze | MultipleChoice, Field(discriminator="kind")]
+class ChatModes(Spec):
+    """Is `/think` answered with a block of thinking, and `/no_think` with an empty one? On held-out conversations."""
+
+    kind: Literal["chat_modes"] = "chat_modes"
+    num_items: int = Field(40, ge=1)
+    """Conversations; each is asked in both modes."""
+    max_new_tokens: int = Field(256, ge=8)
+    """Room for thinking and answer; what is not done by then is not obeyed."""
+
+
+class Needle(Spec):
+    """A sentence with a number, hidden in held-out text: is the number found again? By length and depth of the text."""
+
+    kind: Literal["needle"] = "needle"
+    lengths: list[Annotated[int, Field(ge=64)]] = Field(default_factory=list, max_length=16)
+    """Tokens of the text; empty: a quarter of what the model was trained on, half of it, and all."""
+    depths: list[Annotated[float, Field(ge=0, le=1)]] = Field([0, 0.25, 0.5, 0.75, 1], min_length=1, max_length=16)
+    """Where the sentence stands: 0 at the beginning, 1 at the end."""
+    num_items: int = Field(8, ge=1)
+    """Texts for each length and depth."""
+    num_needles: int = Field(1, ge=1, le=4)
+    """Sentences of the kind in a text, each about another thing. Only one is asked for."""
+
+
+Task = Annotated[BitsPerByte | Cloze | MultipleChoice | ChatModes | Needle, Field(discriminator="kind")]
 
 
 class EvaluationSpec(Spec):
