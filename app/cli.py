@@ -32,7 +32,6 @@ app = typer.Typer(
     name="headrace",
     help="From raw documents to a trained, measured, released small language model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
