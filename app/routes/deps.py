@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Query, Request
+from fastapi import Depends, Header, HTTPException, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import SCOPE, Database, database, session
@@ -19,8 +19,10 @@ from app.settings import Settings
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-Guard = Callable[[Request, str | None], Awaitable[Principal]]
+Guard = Callable[[Request, str | None, str | None], Awaitable[Principal]]
 Project = Annotated[str | None, Query(max_length=63, description="Only what belongs to this project.")]
+Chosen = Annotated[str | None, Header(alias="X-Headrace-Project", max_length=63, include_in_schema=False)]
+"""The same for the UI, whose pages are about the project that was chosen there."""
 
 
 def require(*roles: Role, everywhere: bool = False) -> Guard:
@@ -32,7 +34,7 @@ def require(*roles: Role, everywhere: bool = False) -> Guard:
     Its short transaction is over before the handler runs, so that a long stream holds no connection.
     """
 
-    async def guard(request: Request, project: Project = None) -> Principal:
+    async def guard(request: Request, project: Project = None, chosen: Chosen = None) -> Principal:
         found = await identify(request)
         if found is None:
             raise HTTPException(
@@ -40,7 +42,7 @@ def require(*roles: Role, everywhere: bool = False) -> Guard:
                 "A valid token is needed: `Authorization: Bearer hr_...`; browsers log in by `headrace login`.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        reach = found.reach(*roles)
+        reach, project = found.reach(*roles), project or chosen
         if project is not None and not everywhere:  # else it is about no project
             reach = frozenset({project} if reach is None else reach & {project})
         if reach is not None and (everywhere or not reach):

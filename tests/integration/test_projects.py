@@ -125,6 +125,8 @@ async def test_lists_hold_what_is_ones_own(api, members, things):
         assert (await members["left"].get(f"/api/v1{url}")).json()["items"], url
         assert (await api.get(f"/api/v1{url}?project=left")).json()["items"], url
         assert (await api.get(f"/api/v1{url}?project=right")).json()["items"] == [], url
+        header = {"X-Headrace-Project": "right"}
+        assert (await api.get(f"/api/v1{url}", headers=header)).json()["items"] == [], url
     assert [p["id"] for p in (await members["right"].get("/api/v1/projects")).json()["items"]] == ["right"]
     assert {t["project"] for t in (await members["right"].get("/api/v1/tokens")).json()["items"]} == {"right"}
     audit = (await members["right"].get("/api/v1/audit")).json()["items"]
