@@ -79,6 +79,22 @@ def test_a_user_gets_a_link_and_is_logged_out_again(ui, service, browser):
         expect(other.get_by_role("heading", level=1)).to_have_text("Log in to Headrace")
 
 
+def test_the_chosen_project_is_what_the_pages_are_about(ui, service):
+    headers = {"Authorization": f"Bearer {service.admin_token}"}
+    for name in ("first", "second"):
+        httpx.post(f"{service.url}/api/v1/projects", headers=headers, json={"id": name}, timeout=10)
+        body = {"spec": {"kind": "training", "name": f"run of the {name}"}}
+        httpx.post(f"{service.url}/api/v1/runs?project={name}", headers=headers, json=body, timeout=10)
+    page = ui.go("/runs")
+    expect(page.get_by_role("link", name="run of the first")).to_be_visible()
+    page.get_by_label("Project").select_option("second")
+    page.wait_for_url("**/runs")
+    expect(page.get_by_role("link", name="run of the second")).to_be_visible()
+    expect(page.get_by_role("link", name="run of the first")).to_have_count(0)
+    page.get_by_label("Project").select_option("All projects")
+    expect(page.get_by_role("link", name="run of the first")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_and_a_phone_scrolls_down_only(scheme, request, service):
     watched = request.getfixturevalue("ui" if scheme == "light" else "ui_dark")

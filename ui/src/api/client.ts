@@ -1,5 +1,6 @@
 // The typed client: cookie session, CSRF token on writes, problem details as errors.
 import createClient, { type Middleware } from 'openapi-fetch';
+import { PROJECT_HEADER, projectFor } from './project';
 import type { components, paths } from './schema';
 
 export type Schemas = components['schemas'];
@@ -42,6 +43,8 @@ export function keepCsrfToken(token: string | null): void {
 const session: Middleware = {
   onRequest({ request }) {
     if (WRITES.has(request.method) && csrfToken) request.headers.set('X-CSRF-Token', csrfToken);
+    const project = projectFor(new URL(request.url).pathname);
+    if (project !== null) request.headers.set(PROJECT_HEADER, project);
     return request;
   },
   async onResponse({ response }) {

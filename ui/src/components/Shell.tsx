@@ -7,6 +7,7 @@ import { Link, useLocation } from '@tanstack/react-router';
 import { useEffect, type ReactNode } from 'react';
 import { healthQuery, runsQuery } from '../api/queries';
 import { HelpButton } from './Help';
+import { ProjectSwitch } from './ProjectSwitch';
 
 const NAVIGATION = [
   { heading: null, links: [{ to: '/launch', label: 'Launch', icon: IconRocket }] },
@@ -50,6 +51,7 @@ function Rail() {
   return (
     <>
       <Brand />
+      <ProjectSwitch />
       <nav aria-label="Main">
         {NAVIGATION.map((group) => (
           <div key={group.links[0].to}>
