@@ -140,7 +140,9 @@ def run_all(work: Path, warcs: Path, python: Path, processes: int, number: int) 
             path.write_text(recipe(name, warcs, processes).model_dump_json(), encoding="utf-8")
             command = [sys.executable, __file__, "--ours", str(path), str(out)]
         costs[name] = measure(command, work / f"{name}.log")
-        sys.stdout.write(f"round {number + 1} {name:12} {costs[name].seconds:8.1f} s {costs[name].rss_mb:8.0f} MB\n")
+        cost = costs[name]
+        sys.stdout.write(f"round {number + 1} {name:12} {cost.seconds:8.1f} s {cost.cpu_seconds:8.1f} s CPU ")
+        sys.stdout.write(f"{cost.rss_mb:8.0f} MB\n")
         sys.stdout.flush()
     return costs
 
@@ -162,6 +164,7 @@ def make_row(
     """
     ours, peer = [run[name] for run in runs], [run["datatrove"] for run in runs]
     ratios = [a.seconds / b.seconds for a, b in zip(peer, ours, strict=True)]
+    cpu_ratios = [a.cpu_seconds / b.cpu_seconds for a, b in zip(peer, ours, strict=True)]
     strict, end = equal_verdicts(work, name, num_pages)
     return {
         "name": f"fineweb_{name}",
@@ -169,6 +172,7 @@ def make_row(
         "peer": round(num_pages / statistics.median(cost.seconds for cost in peer), 1),
         "ratio": round(statistics.median(ratios), 2),
         "ratio_spread": [round(min(ratios), 2), round(max(ratios), 2)],
+        "cpu_ratio": round(statistics.median(cpu_ratios), 2),
         "equal_work": round(end if name == "trafilatura" else min(shares.values()), 5),
         "equal_end_verdicts": round(strict, 5),
         "ours_rss": round(max(cost.rss_mb for cost in ours)),
