@@ -29,8 +29,8 @@ _CLASSES = {
     "xx": "MultiLanguage",
 }
 LANGUAGES = frozenset(_CLASSES)
-# In a memory zone spaCy breaks on this word, the name of its first attribute; datatrove takes it out.
-_BREAKING = "IS_ALPHA"
+LEFT_OUT = "IS_ALPHA"
+"""In a memory zone spaCy breaks on this word, the name of its first attribute; datatrove takes it out."""
 # No rule of any language above cuts a run of these letters.
 _PLAIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿĀ-ɏ]+")
 _FORMAT = 1
@@ -84,7 +84,7 @@ class WordRules:
 
     def strip(self, chunk: str) -> list[str]:
         """Words of a chunk before exceptions are looked for among them."""
-        return self._strip(chunk.replace(_BREAKING, ""), self.exceptions)
+        return self._strip(chunk.replace(LEFT_OUT, ""), self.exceptions)
 
     def can_join(self, left: str, right: str) -> bool:
         """Can an exception reach over a blank between these two words?"""

@@ -8,11 +8,13 @@ from functools import cached_property
 
 from workers.curation.lexicon import Lexicon, Numbers, Split, lexicon
 from workers.curation.punctuation import ends_terminal, is_punctuation
+from workers.curation.spacy_rules import LEFT_OUT
 
 __all__ = ["Span", "Text", "ends_terminal", "is_punctuation"]
 
 Span = tuple[int, int]
 
+_GAP = f"(?:{LEFT_OUT})*"
 _CONTROLS = re.compile(r"[\v\f\r\x1c-\x1f]")
 _UNUSUAL_BLANK = re.compile(r"[^\S \n]|  ")
 
@@ -56,9 +58,13 @@ class Text:
         """Where each of `words` stands in the text."""
         spans: list[Span] = []
         end = 0
+        has_gaps = LEFT_OUT in self.text
         for word in self.words:
-            start = self.text.index(word, end)
-            end = start + len(word)
+            start, size = self.text.find(word, end), len(word)
+            if has_gaps and (found := re.compile(_GAP.join(map(re.escape, word))).search(self.text, end)):
+                start, size = found.start(), found.end() - found.start()
+            start = max(start, end)
+            end = min(start + size, len(self.text))
             spans.append((start, end))
         return spans
 

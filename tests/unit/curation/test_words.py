@@ -61,10 +61,12 @@ def test_runs_of_latin_letters_are_what_spacy_makes_of_them(language: str, text:
 
 
 @settings(deadline=None)
+@example("aIS_ALPHAb c ab")
+@example("IS_ALPHA x1IS_ALPHAä (IS_ALPHA)")
 @given(texts)
 def test_words_cover_the_text_and_spans_say_where(text: str) -> None:
     split = Text(text, "en")
-    assert [split.text[a:b] for a, b in split.word_spans] == split.words
+    assert [split.text[a:b].replace("IS_ALPHA", "") for a, b in split.word_spans] == split.words
     assert split.word_spans == sorted(split.word_spans)
     covered = "".join(split.words)
     assert covered == "".join(text.replace("IS_ALPHA", "").split())
