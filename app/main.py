@@ -36,9 +36,11 @@ from app.routes import (
     problems,
     projects,
     runs,
+    schedules,
     stream,
     ui,
     users,
+    webhooks,
     workers,
 )
 from app.routes.body_limit import BodyLimit
@@ -48,14 +50,16 @@ from app.services import logs
 from app.services.edges import edges
 from app.services.orchestrator import Orchestrator
 from app.services.prefect_client import PrefectClient
+from app.services.prefect_schedules import PrefectSchedules
 from app.services.reconciler import Reconciler
+from app.services.watch import Watch
 from app.services.work_polls import WorkPolls
 from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
     auth, audit, runs, export, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels,
-    evaluations, blobs, workers, projects, users, stream, health, prefect_proxy, ui,
+    evaluations, blobs, workers, projects, users, schedules, webhooks, stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 
@@ -99,14 +103,17 @@ def _lifespan(
             app.state.database = database
             await stack.enter_async_context(prefect_proxy.prefect_upstream(app, settings))
             app.state.work_polls = polls = WorkPolls()
-            if orchestrator is None:
-                client = PrefectClient(settings, on_change=polls.wake)
-                stack.push_async_callback(client.close)
+            client = PrefectClient(settings, on_change=polls.wake)
+            stack.push_async_callback(client.close)
             app.state.orchestrator = orchestrator or client
+            app.state.schedules = PrefectSchedules(client)
             await stack.enter_async_context(edges(app, settings, database))
             app.state.reconciler = reconciler = Reconciler(settings, database, app.state.orchestrator)
             await reconciler.start()
             stack.push_async_callback(reconciler.stop)
+            app.state.watch = watch = Watch(settings, database, app.state.orchestrator, app.state.schedules)
+            await watch.start()
+            stack.push_async_callback(watch.stop)
             yield
 
     return lifespan

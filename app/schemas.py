@@ -272,6 +272,15 @@ class Worker(Schema):
     resources: dict[str, Any]
 
 
+class WorkerGoodbye(Schema):
+    """The last word of a worker that ends in order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    pool: str = Field(pattern=r"^[a-z0-9-]{1,50}$")
+
+
 class WorkerHello(Schema):
     """The handshake of a worker that joins or is alive."""
 

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,6 +58,28 @@ class Settings(BaseSettings):
     keep_raw_days: int | None = Field(None, ge=1)
     """Days after a run's end for which single points of its series are kept, unless the run says otherwise; empty: for
     ever. Roll-ups over 16 steps and more always stay."""
+    watch_seconds: float = Field(30.0, ge=0.2)
+    """Time between two looks for flow runs that nobody ends, dead workers and missed schedules."""
+    notify_window_seconds: float = Field(3600.0, ge=0)
+    """The same thing (a detector's finding on a run, a dead worker) is told once within this time."""
+    webhook_private_hosts: bool = False
+    """Let webhooks go to private networks and to this machine. Off: such addresses are refused."""
+    smtp_host: str = ""
+    """Mail server; empty: no e-mail is sent."""
+    smtp_port: int = Field(587, ge=1, le=65535)
+    """Port of the mail server."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection to the mail server is protected; `none` only within one machine or network."""
+    smtp_username: str = ""
+    """User of the mail server; empty: no login."""
+    smtp_password: SecretStr = SecretStr("")
+    """Password of the mail server."""
+    mail_from: str = ""
+    """Sender of notifications; empty: headrace@ and the mail server's name."""
+    mail_to: str = ""
+    """Who gets notifications, comma separated."""
+    mail_events: str = "run.failed,finding.opened,intervention.waiting,intervention.failed,worker.dead,schedule.missed"
+    """What they are told, comma separated; runs that have a parent are left to its mail."""
     api_url: str = ""
     """For workers and the CLI: address of the service; empty: that of the embedded stack."""
     project: str = ""

@@ -23,7 +23,7 @@ import httpx
 from app.schemas import WorkerHello
 from app.services.children import adopt_orphans, ending_with_parent
 from app.services.files import write_text
-from app.services.join import make_hello, say_hello
+from app.services.join import make_hello, say_goodbye, say_hello
 from app.services.keeper import end_all
 from app.services.postgres import free_port
 from app.settings import Settings
@@ -36,7 +36,7 @@ _RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 _STOP_SECONDS = 30.0
 _local = httpx.Client(timeout=2, trust_env=False)
 """Kept: to make a client loads the certificates, which costs more than the call."""
-_OURS_ALONE = ("DATABASE_URL", "PREFECT_AUTH", "MLFLOW_PASSWORD", "ADMIN_TOKEN", "WORKER_TOKEN")
+_OURS_ALONE = ("DATABASE_URL", "PREFECT_AUTH", "MLFLOW_PASSWORD", "ADMIN_TOKEN", "WORKER_TOKEN", "SMTP_PASSWORD")
 
 
 class WorkerRefusedError(RuntimeError):
@@ -105,6 +105,8 @@ def work(url: str, token: str, pool: str, name: str, home: Path) -> int:
         finally:
             _stop_child(joined)
             _report(joined, started=False)
+            if joined.accepted_at:
+                say_goodbye(client, joined.hello)
     log.info("worker %s has ended", name)
     return 0
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from workers.specs.estimate import TABLE
 from workers.specs.events import Artifact
 
 _TRIES = 6
@@ -43,11 +44,16 @@ class Api:
             if not cursor:
                 return found
 
-    def launch(self, request: dict[str, Any], idempotency_key: str) -> dict[str, Any]:
+    def forecast_seconds(self, run_id: str) -> float | None:
+        """How long a training run should take by the speed that runs of its pool have reported; None: none has yet."""
+        answer = self._call("POST", "/estimate", json={"spec": self.run(run_id)["spec"]}).json()["training"]
+        guessed = {calibration.source for calibration in TABLE.values()}
+        return None if answer["calibration"]["source"] in guessed else float(answer["training_seconds"])
+
+    def launch(self, request: dict[str, Any], idempotency_key: str, project: str | None = None) -> dict[str, Any]:
         """Make a run. The same key gives the same run, so that a repeated stage is not launched twice."""
-        answer: dict[str, Any] = self._call(
-            "POST", "/runs", json=request, headers={"Idempotency-Key": idempotency_key}
-        ).json()
+        headers, params = {"Idempotency-Key": idempotency_key}, {"project": project} if project else {}
+        answer: dict[str, Any] = self._call("POST", "/runs", json=request, headers=headers, params=params).json()
         return answer
 
     def checkpoints(self, run_id: str) -> list[Artifact]:

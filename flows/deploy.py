@@ -6,10 +6,9 @@ Deployments name installed modules (`flows.training.training`), never a path: a 
 import asyncio
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import yaml
 from prefect import Flow, get_client
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
@@ -21,13 +20,12 @@ from prefect.workers.process import ProcessWorker
 from flows.curation import curation
 from flows.evaluation import evaluation
 from flows.exploration import ablation
-from flows.launch import launch_preset
+from flows.launch import launch
 from flows.monitoring import monitoring
 from flows.pipeline import pipeline
 from flows.quality import quality
 from flows.release import release
 from flows.training import training
-from workers.specs import preset_text
 
 QUEUES = {"high": 1, "normal": 5, "low": 10}
 POOLS = {
@@ -45,26 +43,22 @@ class Plan:
     pool: str
     name: str | None = None
     cron: str | None = None
-    paused: bool = False
-    parameters: dict[str, Any] = field(default_factory=dict)
 
 
 def plans() -> list[Plan]:
     """All deployments that Headrace has."""
     words: list[Flow[..., Any]] = [curation, quality, training, evaluation, release]
-    nightly = {"preset": "pipeline", "overrides": {"name": "nightly"}}
     return [
         *(Plan(word, pool) for word in words for pool in ("cpu", "gpu")),
         Plan(pipeline, "control"),
         Plan(ablation, "control"),
         Plan(monitoring, "control", name="every-5-minutes", cron="*/5 * * * *"),
-        Plan(launch_preset, "control", name="nightly-pipeline", cron="0 2 * * *", paused=True, parameters=nightly),
+        Plan(launch, "control"),  # without times: the service copies it for each schedule
     ]
 
 
 async def deploy() -> list[str]:
     """Create or update everything. Returns the names of the deployments."""
-    yaml.safe_load(preset_text("pipeline"))  # the nightly example must name a preset that exists
     async with get_client() as client:
         for pool, description in POOLS.items():
             await _ensure_pool(client, pool, description)
@@ -85,26 +79,26 @@ async def _ensure_deployment(client: PrefectClient, plan: Plan) -> str:
     name = plan.name or plan.pool
     flow_id = await client.create_flow(plan.flow)
     full_name = f"{plan.flow.name}/{name}"
-    try:
+    paused, schedules = False, None
+    if plan.cron:
+        schedules = [DeploymentScheduleCreate(schedule=CronSchedule(cron=plan.cron, timezone="UTC"), active=True)]
+    with suppress(ObjectNotFound):  # what a person chose in Prefect stays
         known = await client.read_deployment_by_name(full_name)
-        paused = plan.paused if known.paused is None else known.paused  # a person's choice stays
-    except ObjectNotFound:
-        paused = plan.paused
+        paused = bool(known.paused)
+        if known.schedules:
+            schedules = [DeploymentScheduleCreate(schedule=s.schedule, active=s.active) for s in known.schedules]
     await client.create_deployment(
         flow_id=flow_id,
         name=name,
         entrypoint=f"{plan.flow.fn.__module__}.{plan.flow.fn.__name__}",
         work_pool_name=plan.pool,
         work_queue_name="normal",
-        parameters=plan.parameters,
         parameter_openapi_schema=parameter_schema(plan.flow).model_dump(),
         enforce_parameter_schema=False,
         paused=paused,
         pull_steps=[],
         description=plan.flow.description,
-        schedules=[DeploymentScheduleCreate(schedule=CronSchedule(cron=plan.cron, timezone="UTC"), active=True)]
-        if plan.cron
-        else None,
+        schedules=schedules,
     )
     return full_name
 

@@ -1,7 +1,12 @@
 """Fixtures on real parts: one Postgres cluster a test run, a fresh database and a fresh service a test."""
 
 import asyncio
+import os
 import secrets
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,7 +16,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from app.db import Database, upgrade
-from app.services.postgres import EmbeddedPostgres
+from app.services.postgres import EmbeddedPostgres, free_port
 from app.settings import Settings
 
 TEMPLATE = "headrace_template"
@@ -105,3 +110,51 @@ def worker(anonymous: httpx.AsyncClient, settings: Settings) -> httpx.AsyncClien
 def _with_token(client: httpx.AsyncClient, token: str) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(transport=client._transport, base_url=client.base_url, headers=headers)
+
+
+@pytest.fixture(scope="module")
+def prefect_url(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prefect server on a database of its own, with our pools and deployments, and no worker."""
+    home, name = tmp_path_factory.mktemp("prefect"), f"prefect_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}/api"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")} | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": url,
+        "PREFECT_API_DATABASE_CONNECTION_URL": postgres.url(name).replace("postgresql:", "postgresql+asyncpg:"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        url.split(":")[2][:-4],
+    ]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        try:
+            until = time.monotonic() + 120
+            while not _answers(url):
+                assert time.monotonic() < until and server.poll() is None, (home / "log").read_text()
+                time.sleep(0.2)
+            deploy = [sys.executable, "-m", "flows.deploy"]
+            subprocess.run(deploy, env=environment, check=True, timeout=120, capture_output=True)
+            yield url
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(httpx.get(f"{url}/health", timeout=2).is_success)
+    except httpx.HTTPError:
+        return False

@@ -42,12 +42,13 @@ class Client:
         params: dict[str, Any] | None = None,
         key: str | None = None,
         timeout: float = _TIMEOUT_SECONDS,
+        etag: str | None = None,
     ) -> Any:
         """The JSON of the answer. Reads, and writes with an Idempotency-Key, are tried again when the service is away.
 
         Raises CommandError with the problem's text and the pointers of wrong fields.
         """
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = ({"Idempotency-Key": key} if key else {}) | ({"If-Match": etag} if etag else {})
         sent = {name: value for name, value in (params or {}).items() if value is not None}
         again = method == "GET" or key is not None
         for attempt in range(_RETRIES):
@@ -64,6 +65,15 @@ class Client:
                     return _unpack(response)
             time.sleep(0.5 * 2**attempt)
         raise AssertionError("the loop returns or raises")
+
+    def etag(self, path: str) -> str:
+        """The ETag of a thing as it is now, which an edit of it must name."""
+        try:
+            response = self._client.get(path)
+        except httpx.HTTPError as error:
+            raise CommandError(f"{self.url} does not answer ({error or type(error).__name__})") from error
+        _unpack(response)
+        return str(response.headers.get("ETag", ""))
 
     def items(self, path: str, limit: int, **params: Any) -> Iterator[dict[str, Any]]:
         """The items of a list, over its pages."""

@@ -4,6 +4,7 @@ from app.models.access import IdempotencyKey, LoginCode, Session, Token
 from app.models.audit import AuditEntry
 from app.models.base import Base, new_id
 from app.models.metrics import IngestBatch, Metric, MetricRollup, Series
+from app.models.notices import Delivery, Notice, Webhook
 from app.models.operation import Lease, Operation, OutboxEntry, Worker
 from app.models.projects import Membership, Project, User
 from app.models.results import CollectedBlob, DatasetVersion, Evaluation, EvaluationItem, Label
@@ -18,6 +19,7 @@ __all__ = [
     "CollectedBlob",
     "Command",
     "DatasetVersion",
+    "Delivery",
     "Evaluation",
     "EvaluationItem",
     "Event",
@@ -31,6 +33,7 @@ __all__ = [
     "Membership",
     "Metric",
     "MetricRollup",
+    "Notice",
     "Operation",
     "OutboxEntry",
     "Project",
@@ -39,6 +42,7 @@ __all__ = [
     "Session",
     "Token",
     "User",
+    "Webhook",
     "Worker",
     "new_id",
 ]

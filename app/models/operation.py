@@ -24,6 +24,8 @@ class Worker(Base):
     resources: Mapped[Json]
     first_seen_at: Mapped[Created]
     last_seen_at: Mapped[Created]
+    left_at: Mapped[datetime | None]
+    """It said that it ends. One that is silent without that is dead."""
 
 
 class OutboxEntry(Base):

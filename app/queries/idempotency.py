@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -69,3 +69,8 @@ async def take_lease(session: AsyncSession, name: str, holder: str, seconds: flo
 async def give_lease_back(session: AsyncSession, name: str, holder: str) -> None:
     """Let another take it at once."""
     await session.execute(delete(Lease).where(Lease.name == name, Lease.holder == holder))
+
+
+async def lock_name(session: AsyncSession, name: str) -> None:
+    """Until the transaction ends nobody else has the lock of this name: for things that are kept elsewhere."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from app.schemas import Problem
+from app.services.prefect_client import PrefectError
 from app.services.problems import TYPES, ProblemError
 
 MEDIA_TYPE = "application/problem+json"
@@ -80,6 +81,14 @@ async def on_database(request: Request, error: Exception) -> JSONResponse:
     return answer(request, problem, {"Retry-After": "3"})
 
 
+async def on_prefect(request: Request, error: Exception) -> JSONResponse:
+    """Prefect is away, or refused what the service asked of it (503)."""
+    _log.warning("prefect away", path=request.url.path, error=str(error)[:300])
+    detail = "Prefect does not answer; send the request again in a few seconds. `headrace status` shows its state."
+    problem = Problem(type=TYPES + "prefect-away", title="Prefect away", status=503, detail=detail)
+    return answer(request, problem, {"Retry-After": "5"})
+
+
 async def on_bug(request: Request, error: Exception) -> JSONResponse:
     """Anything else: logged whole, answered without a trace."""
     _log.error("unexpected error", path=request.url.path, exc_info=error)
@@ -97,6 +106,7 @@ def install(app: FastAPI) -> None:
     away = (PoolTimeoutError, ConnectionError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
     for kind in (DBAPIError, *away):
         app.add_exception_handler(kind, on_database)
+    app.add_exception_handler(PrefectError, on_prefect)
     app.add_exception_handler(Exception, on_bug)
 
 

@@ -21,6 +21,8 @@ Action = Literal[
     "run.launch", "run.cancel", "run.command", "run.delete", "token.create", "token.revoke", "login.link",
     "session.start", "session.end", "project.create", "project.change", "project.delete", "user.create", "user.change",
     "user.delete", "label.put", "label.delete", "dataset.delete", "storage.collect",
+    "schedule.create", "schedule.edit", "schedule.delete", "schedule.run", "webhook.create", "webhook.edit",
+    "webhook.delete", "webhook.secret", "webhook.test", "webhook.retry",
 ]  # fmt: skip
 
 ACTIONS: dict[str, Action] = {
@@ -45,12 +47,24 @@ ACTIONS: dict[str, Action] = {
     "delete_label": "label.delete",
     "delete_dataset_version": "dataset.delete",
     "collect_garbage": "storage.collect",
+    "create_schedule": "schedule.create",
+    "edit_schedule": "schedule.edit",
+    "delete_schedule": "schedule.delete",
+    "run_schedule": "schedule.run",
+    "create_webhook": "webhook.create",
+    "edit_webhook": "webhook.edit",
+    "delete_webhook": "webhook.delete",
+    "renew_webhook_secret": "webhook.secret",
+    "test_webhook": "webhook.test",
+    "retry_delivery": "webhook.retry",
 }
 """What each operation of the API that changes something is called here. Logging in (`session.start`) is a GET."""
 
 SILENT: dict[str, str] = {
     "estimate_run": "changes nothing",
+    "preview_timing": "changes nothing",
     "worker_hello": "the list of workers has it",
+    "worker_goodbye": "the list of workers has it",
     "ingest_batch": "what workers report stands in the run's events",
     "ingest_evaluation_items": "what workers report stands in the run's events",
     "put_blob": "content by its hash: it means nothing until an artifact names it",

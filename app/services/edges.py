@@ -1,4 +1,4 @@
-"""What runs beside the routes for the life of the service: tokens of the settings, live stream, outbox, upkeep."""
+"""What runs beside the routes while the service lives: tokens of the settings, live stream, outboxes, upkeep."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +11,7 @@ from app.services.blobs import build_store
 from app.services.comparison import Comparer
 from app.services.dataset_files import DatasetFiles
 from app.services.datasets import SampleReader
+from app.services.dispatcher import Dispatcher
 from app.services.health import HealthCheck
 from app.services.live import LiveHub
 from app.services.mlflow_outbox import MlflowOutbox
@@ -31,13 +32,16 @@ async def edges(app: Starlette, settings: Settings, database: Database) -> Async
     app.state.live = hub = LiveHub(plain_url(settings), database)
     outbox = MlflowOutbox(settings, database, store) if settings.mlflow_url else None
     app.state.upkeep = upkeep = Upkeep(settings, database, store)
+    app.state.dispatcher = dispatcher = Dispatcher(settings, database)
     await hub.start()
     await upkeep.start()
     if outbox:
         await outbox.start()
+    await dispatcher.start()
     try:
         yield
     finally:
+        await dispatcher.stop()
         if outbox:
             await outbox.stop()
         await upkeep.stop()

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Run
 from app.queries import events, outbox, points, results, runs
-from app.services import lifecycle
+from app.services import lifecycle, notices
 from app.services.blobs import BlobStore
 from app.services.commit import commit_artifact
 from app.services.problems import conflict, invalid, not_found
@@ -81,10 +81,12 @@ async def _apply(session: AsyncSession, run: Run, batch: Batch, store: BlobStore
     if await _take_events(session, run, batch):
         changed.add("event")
     if batch.findings:
+        await notices.findings_reported(session, run, batch.findings)
         rows = [finding.model_dump() for finding in batch.findings]
         await events.put_findings(session, run.id, batch.attempt, rows)
         changed.add("finding")
     if batch.interventions:
+        await notices.interventions_reported(session, run, batch.interventions)
         rows = [intervention.model_dump() for intervention in batch.interventions]
         run.num_interventions = await events.put_interventions(session, run.id, batch.attempt, rows)
         changed.add("intervention")

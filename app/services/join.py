@@ -1,5 +1,6 @@
 """The handshake of a worker: who it is, what it has, and what the service says to that."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -79,3 +80,10 @@ def _detail(response: httpx.Response) -> str:
         return str(problem.get("detail") or problem.get("title"))
     except (ValueError, AttributeError):
         return response.text[:200] or response.reason_phrase
+
+
+def say_goodbye(client: httpx.Client, hello: WorkerHello) -> None:
+    """Tell the service that this worker ends in order. Nothing where it cannot be reached: it may be ending too."""
+    body = {"name": hello.name, "pool": hello.pool}
+    with contextlib.suppress(httpx.HTTPError):
+        client.post("/api/v1/workers/goodbye", json=body, timeout=3)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import notify
 from app.models import Run
 from app.queries import events, outbox, runs
+from app.services import notices
 from app.services.problems import not_found
 from workers.specs.events import TERMINAL, RunState
 
@@ -69,6 +70,7 @@ async def crash(session: AsyncSession, run: Run, reason: str) -> bool:
     state = settle(RunState(run.state), RunState.CRASHED)
     if state is not RunState.CRASHED:
         return state is not None and await change(session, run, state, "cancelled; its process is gone")
+    await notices.attempt_died(session, run, reason)
     if run.attempt >= run.max_attempts:
         words = f"{reason}; it was attempt {run.attempt} of {run.max_attempts}"
         return await change(session, run, RunState.CRASHED, words, reason)
@@ -112,6 +114,8 @@ async def change(session: AsyncSession, run: Run, state: RunState, reason: str =
     message = f"{before.value} -> {state.value}" + (f": {reason}" if reason else "")
     await events.add(session, run, "state", message[:20_000], level, before=before.value, after=state.value)
     await outbox.append(session, run.id, "state", {"state": state.value})
+    if state.terminal:
+        await notices.run_ended(session, run, error)
     await session.flush()
     await announce(session, run, "event")
     return True

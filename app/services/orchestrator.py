@@ -1,5 +1,6 @@
 """What the service asks of whatever starts flow runs. `PrefectClient` is the real one."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from app.services.prefect_client import FlowRunState, PrefectError
@@ -24,6 +25,10 @@ class Orchestrator(Protocol):
 
     async def states(self, ids: list[str]) -> dict[str, FlowRunState]:
         """States by id; unknown ids are left out."""
+        ...
+
+    async def held(self, types: Sequence[str]) -> list[dict[str, Any]]:
+        """Flow runs in one of these types of state: `id`, `parameters`, and `state` with `type` and `timestamp`."""
         ...
 
     async def online_pools(self) -> dict[str, int]:

@@ -3,7 +3,7 @@
 https://docs.prefect.io/v3/api-ref/rest-api
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,11 @@ _OFFLINE_AFTER_SECONDS = 45.0
 
 
 class PrefectError(RuntimeError):
-    """Prefect refused a call or could not be reached."""
+    """Prefect refused a call (with that `status`) or could not be reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class PrefectClient:
             "state": {"type": "SCHEDULED"},
             "idempotency_key": f"{parameters.get('run_id')}:{parameters.get('attempt')}",
         }
-        answer = await self._call("POST", f"/deployments/{deployment}/create_flow_run", body)
+        answer = await self.call("POST", f"/deployments/{deployment}/create_flow_run", body)
         self._on_change()
         return str(answer["id"])
 
@@ -68,13 +72,17 @@ class PrefectClient:
         current = (await self.states([flow_run_id])).get(flow_run_id)
         begun = current is not None and current.type in {"RUNNING", "PENDING", "CANCELLING"}
         state = {"type": "CANCELLING" if begun else "CANCELLED"}
-        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False})
+        await self.call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False})
+        self._on_change()
+
+    def wake_workers(self) -> None:
+        """Say that there may be work, after a flow run was made by `call`."""
         self._on_change()
 
     async def crash(self, flow_run_id: str, message: str) -> None:
         """Mark a flow run as crashed whose worker is gone, so that it holds no slot any more."""
         state = {"type": "CRASHED", "name": "Crashed", "message": message}
-        await self._call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
+        await self.call("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
         self._on_change()
 
     async def states(self, ids: list[str]) -> dict[str, FlowRunState]:
@@ -82,7 +90,7 @@ class PrefectClient:
         found: dict[str, FlowRunState] = {}
         for start in range(0, len(ids), 200):
             body = {"flow_runs": {"id": {"any_": ids[start : start + 200]}}, "limit": 200}
-            for row in await self._call("POST", "/flow_runs/filter", body):
+            for row in await self.call("POST", "/flow_runs/filter", body):
                 state = row.get("state") or {}
                 found[row["id"]] = FlowRunState(
                     type=str(state.get("type") or "SCHEDULED"),
@@ -91,18 +99,28 @@ class PrefectClient:
                 )
         return found
 
+    async def held(self, types: Sequence[str]) -> list[dict[str, Any]]:
+        """Flow runs in one of these types of state, those that are in it for longest first."""
+        body = {
+            "flow_runs": {"state": {"type": {"any_": list(types)}}},
+            "limit": 200,
+            "sort": "EXPECTED_START_TIME_ASC",
+        }
+        found: list[dict[str, Any]] = await self.call("POST", "/flow_runs/filter", body)
+        return found
+
     async def online_pools(self) -> dict[str, int]:
         """Number of live workers of each work pool."""
         counts: dict[str, int] = {}
-        for pool in await self._call("POST", "/work_pools/filter", {"limit": 200}):
-            workers = await self._call("POST", f"/work_pools/{pool['name']}/workers/filter", {"limit": 200})
+        for pool in await self.call("POST", "/work_pools/filter", {"limit": 200}):
+            workers = await self.call("POST", f"/work_pools/{pool['name']}/workers/filter", {"limit": 200})
             counts[pool["name"]] = sum(_is_online(worker) for worker in workers)
         return counts
 
     async def healthy(self) -> bool:
         """Does the server answer?"""
         try:
-            await self._call("GET", "/health")
+            await self.call("GET", "/health")
         except PrefectError:
             return False
         return True
@@ -114,13 +132,14 @@ class PrefectClient:
     async def _deployment(self, name: str) -> str:
         if name not in self._deployments:
             try:
-                answer = await self._call("GET", f"/deployments/name/{name}")
+                answer = await self.call("GET", f"/deployments/name/{name}")
             except PrefectError as error:
                 raise PrefectError(f"deployment {name} is missing; `python -m flows.deploy` registers it") from error
             self._deployments[name] = str(answer["id"])
         return self._deployments[name]
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def call(self, method: str, path: str, body: dict[str, Any] | list[Any] | None = None) -> Any:
+        """The JSON of an answer; None where it has none. Raises PrefectError, with the status that Prefect gave."""
         try:
             response = await self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
@@ -128,7 +147,8 @@ class PrefectClient:
         if response.is_error:
             if response.status_code == httpx.codes.NOT_FOUND:
                 self._deployments.clear()  # the server may have been set up anew
-            raise PrefectError(f"Prefect: {method} {path}: {response.status_code} {response.text[:300]}")
+            text = f"Prefect: {method} {path}: {response.status_code} {response.text[:300]}"
+            raise PrefectError(text, response.status_code)
         return response.json() if response.content else None
 
 

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.queries import workers as queries
-from app.schemas import HelloReply, Worker, WorkerHello
+from app.schemas import HelloReply, Worker, WorkerGoodbye, WorkerHello
 from app.services.problems import conflict
 from workers.specs import SPEC_VERSION
 
@@ -18,6 +18,11 @@ async def greet(session: AsyncSession, hello: WorkerHello) -> HelloReply:
         raise conflict("spec-version", _who_upgrades(hello))
     await queries.greet(session, hello)
     return HelloReply(accepted=True, spec_version=SPEC_VERSION, prefect_api_url=PREFECT_PATH)
+
+
+async def leave(session: AsyncSession, goodbye: WorkerGoodbye) -> None:
+    """Note that a worker ends in order."""
+    await queries.leave(session, goodbye.pool, goodbye.name)
 
 
 async def list_workers(session: AsyncSession) -> list[Worker]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -45,7 +46,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(database_url: str, folder: Path) -> Iterator[Service]:
+def serve(database_url: str, folder: Path, **changes: Any) -> Iterator[Service]:
     """Start the service and stop it at the end. Raises RuntimeError when it does not come up in 30 s."""
     port = free_port()
     service = Service(f"http://127.0.0.1:{port}", "hr_" + secrets.token_urlsafe(32), "hr_" + secrets.token_urlsafe(32))
@@ -58,9 +59,10 @@ def serve(database_url: str, folder: Path) -> Iterator[Service]:
         port=port,
         public_url=service.url,
         ui_dist=UI_DIST,
-        prefect_api_url="http://127.0.0.1:9/api",
+        prefect_api_url=changes.pop("prefect_api_url", "http://127.0.0.1:9/api"),
         reconcile_seconds=3600,
         dead_after_seconds=3600,
+        **changes,
     )
     config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=port, log_level="warning")
     server = uvicorn.Server(config)

@@ -59,6 +59,10 @@ class MemoryOrchestrator:
         await self._call()
         return {i: self.flow_runs[i] for i in ids if i in self.flow_runs}
 
+    async def held(self, types):
+        await self._call()
+        return []
+
     async def online_pools(self):
         await self._call()
         return dict(self.pools)

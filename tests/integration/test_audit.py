@@ -122,6 +122,36 @@ class Cases:
         await self._ok("POST", "/gc", json={"apply": True, "grace_hours": 1000})
         return "store"
 
+    async def create_webhook(self):
+        body = {"name": "chat", "url": "https://93.184.216.34/hook", "events": ["run.failed"]}
+        return (await self._ok("POST", "/webhooks", json=body))["id"]
+
+    async def edit_webhook(self):
+        webhook_id = await self.create_webhook()
+        await self._ok("PATCH", f"/webhooks/{webhook_id}", json={"enabled": False}, headers={"If-Match": "*"})
+        return webhook_id
+
+    async def delete_webhook(self):
+        webhook_id = await self.create_webhook()
+        await self._ok("DELETE", f"/webhooks/{webhook_id}")
+        return webhook_id
+
+    async def renew_webhook_secret(self):
+        webhook_id = await self.create_webhook()
+        await self._ok("POST", f"/webhooks/{webhook_id}/secret")
+        return webhook_id
+
+    async def test_webhook(self):
+        webhook_id = await self.create_webhook()
+        await self._ok("POST", f"/webhooks/{webhook_id}/test")
+        return webhook_id
+
+    async def retry_delivery(self):
+        webhook_id = await self.test_webhook()
+        (row,) = (await self._ok("GET", f"/webhooks/{webhook_id}/deliveries"))["items"]
+        await self._ok("POST", f"/webhooks/{webhook_id}/deliveries/{row['id']}/retry")
+        return webhook_id
+
 
 @pytest.fixture
 def store_dataset(launch, report):
@@ -136,7 +166,11 @@ def store_dataset(launch, report):
     return call
 
 
-@pytest.mark.parametrize("operation", sorted(ACTIONS))
+ON_PREFECT = {"create_schedule", "edit_schedule", "delete_schedule", "run_schedule"}
+"""They need a real one: test_schedules_api.py."""
+
+
+@pytest.mark.parametrize("operation", sorted(ACTIONS.keys() - ON_PREFECT))
 async def test_each_change_leaves_its_row(operation, api, launch, report, store_dataset):
     target = await getattr(Cases(api, launch, report, store_dataset), operation)()
     found = (await api.get("/api/v1/audit", params={"action": ACTIONS[operation]})).json()["items"]

@@ -14,7 +14,8 @@ from app.services import launch as launching
 
 EVERYWHERE_ONLY = {
     "change_project", "delete_project", "change_user", "delete_user", "create_user_login_link",
-    "stat_blob", "get_blob", "put_blob", "touch_blob", "ingest_batch", "ingest_evaluation_items",
+    "get_webhook", "edit_webhook", "delete_webhook", "renew_webhook_secret", "test_webhook", "list_deliveries",
+    "retry_delivery", "stat_blob", "get_blob", "put_blob", "touch_blob", "ingest_batch", "ingest_evaluation_items",
 }  # fmt: skip
 """Operations that a caller of single projects never has: 403 before anything is looked up."""
 BODIES = {
@@ -74,6 +75,7 @@ async def things(api, worker_api, members, report):
         "run_id": run_id, "ended": other, "digest": digest, "dataset": digest, "document_id": "d", "key": "loss",
         "evaluation_id": evaluation, "path": "samples.jsonl", "name": "secret", "token_id": members["left_token"],
         "session_id": session, "project_id": "left", "user_id": user, "sha256": sha256,
+        "webhook_id": "w", "delivery_id": "1",
     }  # fmt: skip
 
 
@@ -89,8 +91,8 @@ async def test_every_id_of_another_project_answers_as_if_it_were_not_there(core,
     for method, route, _ in guarded(core):
         if "{" not in route.path or route.operation_id is None or route.path == "/{path:path}":
             continue
-        if route.operation_id in {"get_operation", "get_preset"}:
-            continue  # the one is tried below, the others are the same for all
+        if route.operation_id in {"get_operation", "get_preset"} or route.path.startswith("/api/v1/schedules/"):
+            continue  # tried below; the same for all; and Prefect has them: test_schedules_api.py
         path = fill(route.path, things)
         answer = await members["right"].request(method, path, json=BODIES.get(route.operation_id))
         wanted = 403 if route.operation_id in EVERYWHERE_ONLY else 404

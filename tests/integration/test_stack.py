@@ -154,6 +154,41 @@ def test_cron_deployment_gets_future_runs(stack):
         assert len(wait(lambda: prefect.post("/flow_runs/filter", json=query).json(), 90)) > 1
 
 
+def test_a_schedule_launches_and_tells_what_it_missed(stack):
+    spec = stack.home / "scheduled.yaml"
+    spec.write_text("kind: training\nname: by the clock\n")
+    made = stack.run("schedules", "create", "hourly", str(spec), "--every", "1h", "--json")
+    assert made.returncode == 0, made.stderr
+    schedule = json.loads(made.stdout)
+    user, _, password = stack.secrets()["prefect_auth"].partition(":")
+    prefect = f"{stack.status()['parts']['prefect']['url']}/api"
+    due = "2026-01-01T00:00:00+00:00"
+    late = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}}
+    url = f"{prefect}/deployments/{schedule['deployment_id']}/create_flow_run"
+    assert httpx.post(url, json=late, auth=(user, password)).is_success
+    assert stack.run("schedules", "run", "hourly").returncode == 0
+
+    def launched():
+        rows = json.loads(stack.run("schedules", "list", "--json").stdout)
+        (found,) = [row for row in rows if row["name"] == "hourly"]
+        return found["last_runs"] if any(run["state"] == "launched" for run in found["last_runs"]) else None
+
+    (run,) = [run for run in wait(launched, 90) if run["state"] == "launched"]
+    told = json.loads(stack.run("run", run["run_id"], "--json").stdout)
+    assert (told["name"], told["tags"]) == ("by the clock", ["scheduled", "schedule:hourly"])
+    query = {"flow_runs": {"expected_start_time": {"before_": "2026-01-02T00:00:00+00:00"}}}
+    flow_runs = f"{prefect}/flow_runs/filter"
+
+    def ended():
+        (flow_run,) = httpx.post(flow_runs, json=query, auth=(user, password)).json()
+        return flow_run["state"] if flow_run["state"]["type"] == "COMPLETED" else None
+
+    missed = wait(ended, 90)
+    assert (missed["name"], due in missed["message"]) == ("Missed", True), "it came too late to launch anything"
+    assert stack.run("schedules", "pause", "hourly").returncode == 0
+    assert stack.run("schedules", "delete", "hourly").returncode == 0
+
+
 def test_workers_are_listed(stack):
     client = httpx.Client(
         base_url=f"{stack.status()['url']}/api/v1",

@@ -93,8 +93,22 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('./pages/settings/SettingsPage'), 'SettingsPage'),
 });
 
+const schedules = createRoute({
+  getParentRoute: () => app,
+  path: '/schedules',
+  validateSearch: (raw: Raw): { open?: string | undefined } => ({ open: text(raw['open']) }),
+  component: lazyRouteComponent(() => import('./pages/schedules/SchedulesPage'), 'SchedulesPage'),
+});
+
+const webhooks = createRoute({
+  getParentRoute: () => app,
+  path: '/webhooks',
+  validateSearch: (raw: Raw): { open?: string | undefined } => ({ open: text(raw['open']) }),
+  component: lazyRouteComponent(() => import('./pages/webhooks/WebhooksPage'), 'WebhooksPage'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([app.addChildren([index, runs, run, launch, datasets, dataset, evaluations, workers, settings])]),
+  routeTree: root.addChildren([app.addChildren([index, runs, run, launch, datasets, dataset, evaluations, workers, settings, schedules, webhooks])]),
   context: { client: undefined as unknown as QueryClient },
   defaultPreload: 'intent',
   defaultErrorComponent: ErrorPage,

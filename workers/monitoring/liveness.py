@@ -60,6 +60,32 @@ def _stalled(since: datetime, now: datetime, step: int) -> Finding:
     )
 
 
+def check_forecast(run: Mapping[str, Any], forecast_seconds: float, watch: StallWatch, now: datetime) -> Finding | None:
+    """`off_forecast` where a running run will take much longer than was forecast, by its own pace since it started.
+
+    A row has `id`, `state`, `attempt`, `started_at` and `progress`, as the service lists runs. A run that has made no
+    step yet is off when it has already taken that long. The finding keeps its id within an attempt.
+    """
+    started = _time(run.get("started_at"))
+    if RunState(run["state"]) != RunState.RUNNING or started is None or forecast_seconds <= 0:
+        return None
+    elapsed = (now - started).total_seconds()
+    share = max(
+        (stage["done"] / stage["total"] for stage in run.get("progress") or [] if stage["total"] > 0), default=0.0
+    )
+    expected = elapsed / share if share >= watch.forecast_after_share else elapsed
+    if expected <= watch.off_forecast_factor * forecast_seconds + watch.off_forecast_seconds:
+        return None
+    figures = {"forecast_seconds": forecast_seconds, "expected_seconds": expected, "elapsed_seconds": elapsed}
+    return Finding(
+        id=f"off-forecast-{run.get('attempt', 1)}",
+        detector="off_forecast",
+        step=int(run.get("last_step") or 0),
+        message=f"it will take about {expected:.0f} s by its pace so far, where {forecast_seconds:.0f} s were forecast",
+        evidence=figures | {"share_done": share},
+    )
+
+
 def _time(value: datetime | str | None) -> datetime | None:
     if value is None:
         return None

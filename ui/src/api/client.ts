@@ -34,6 +34,11 @@ export class ApiError extends Error {
   }
 }
 
+/** The wrong fields that an error names, as the request had them. */
+export function fieldsOf(error: unknown): FieldProblem[] {
+  return error instanceof ApiError ? error.fields : [];
+}
+
 let csrfToken: string | null = null;
 
 export function keepCsrfToken(token: string | null): void {

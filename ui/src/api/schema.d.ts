@@ -994,6 +994,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers/goodbye": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Worker Goodbye
+         * @description A worker ends in order: its silence from now on is no alarm.
+         */
+        post: operations["worker_goodbye"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workers": {
         parameters: {
             query?: never;
@@ -1124,6 +1144,250 @@ export interface paths {
          * @description A link that logs one browser in, once, within ten minutes, as this user.
          */
         post: operations["create_user_login_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List schedules
+         * @description All of them by name, with their next and last times and what they have missed. 503 while Prefect is away.
+         */
+        get: operations["list_schedules"];
+        put?: never;
+        /**
+         * Make a schedule
+         * @description A deployment of Prefect is made for it, which Prefect's own command line shows as `launch/<name>`.
+         */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a timing means
+         * @description In words, and its next five times; 422 for a cron expression that is none. Nothing is kept.
+         */
+        post: operations["preview_timing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One schedule
+         * @description Its `ETag` is needed to edit it.
+         */
+        get: operations["get_schedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a schedule
+         * @description The runs that it launched stay.
+         */
+        delete: operations["delete_schedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit, pause or resume a schedule
+         * @description Fields that are left out stay. Needs `If-Match` (428 without): somebody may have edited it, also in Prefect.
+         */
+        patch: operations["edit_schedule"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Launch what a schedule launches, now
+         * @description Also while it is paused. A worker of the pool `control` launches the run within seconds.
+         */
+        post: operations["run_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks
+         * @description Without their secrets.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Make a webhook
+         * @description The answer holds its secret, this once. 422 for an address in a private network, unless the settings allow it.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One webhook
+         * @description Its `ETag` is needed to edit it.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description With its delivery log; what waits for it is not sent any more.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit a webhook
+         * @description Fields that are left out stay. Needs `If-Match` (428 without).
+         */
+        patch: operations["edit_webhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A new secret
+         * @description It is shown this once; the old one signs nothing from now on.
+         */
+        post: operations["renew_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test
+         * @description A notice of type `test` goes out at once, with one try; the answer says how it went.
+         */
+        post: operations["test_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Delivery log
+         * @description The newest first; kept for 30 days.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send it again
+         * @description It is due now, with all its tries before it. The receiver knows it by its `webhook-id`, which stays.
+         */
+        post: operations["retry_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was told
+         * @description The newest first, also those that nobody was sent; kept for 30 days.
+         */
+        get: operations["list_notices"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1807,6 +2071,29 @@ export interface components {
             created_at: string;
         };
         /**
+         * CronTiming
+         * @description Times by a cron expression: minute, hour, day of month, month, day of week.
+         */
+        CronTiming: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "cron";
+            /**
+             * Cron
+             * @example 0 2 * * *
+             */
+            cron: string;
+            /**
+             * Timezone
+             * @description Zone of the wall clock that the expression means; summer time is followed.
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            timezone: string;
+        };
+        /**
          * DatasetComparison
          * @description Two dataset versions side by side.
          */
@@ -1871,6 +2158,54 @@ export interface components {
              * @description Its files are gone since then; its figures and lineage stay.
              */
             deleted_at?: string | null;
+        };
+        /**
+         * Delivery
+         * @description One notice on its way to one webhook, or by e-mail.
+         */
+        Delivery: {
+            /** Id */
+            id: number;
+            /**
+             * Notice Id
+             * @description The `webhook-id` of the request: the same in every try.
+             */
+            notice_id: string;
+            /**
+             * Webhook Id
+             * @description None: e-mail.
+             */
+            webhook_id: string | null;
+            /** Kind */
+            kind: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "delivered" | "failed";
+            /** Tries */
+            tries: number;
+            /**
+             * Status
+             * @description HTTP status of the last answer.
+             */
+            status: number | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Seconds
+             * @description How long the last try took.
+             */
+            seconds: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Tried At */
+            tried_at: string | null;
+            /** Next Try At */
+            next_try_at: string | null;
         };
         /**
          * DocumentCounts
@@ -2131,6 +2466,33 @@ export interface components {
             bytes: number[];
         };
         /**
+         * IntervalTiming
+         * @description Times at a fixed distance.
+         */
+        IntervalTiming: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "interval";
+            /**
+             * Seconds
+             * @example 21600
+             */
+            seconds: number;
+            /**
+             * Anchor
+             * @description A moment that the times are counted from; none: when the schedule is made.
+             */
+            anchor?: string | null;
+            /**
+             * Timezone
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            timezone: string;
+        };
+        /**
          * InterventionRecord
          * @description An intervention as it is stored.
          */
@@ -2345,6 +2707,70 @@ export interface components {
             expires_at: string;
         };
         /**
+         * Notice
+         * @description Something that happened, as it is told to the outside.
+         */
+        Notice: {
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Run Id */
+            run_id: string | null;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Repeats
+             * @description Id of the notice that told the same shortly before: this one was not sent.
+             */
+            repeats: string | null;
+        };
+        /**
+         * Occurrence
+         * @description One time at which a schedule was due, and what became of it.
+         */
+        Occurrence: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * State
+             * @description `late`: due, and nobody has taken it yet; `waiting`: due just now.
+             * @enum {string}
+             */
+            state: "launched" | "missed" | "late" | "waiting" | "running" | "failed" | "cancelled";
+            /**
+             * Run Id
+             * @description The run that was launched.
+             */
+            run_id?: string | null;
+            /**
+             * Detail
+             * @default
+             */
+            detail: string;
+            /**
+             * Flow Run Id
+             * @description Prefect's flow run; null for a time at which Prefect itself was down.
+             */
+            flow_run_id?: string | null;
+            /**
+             * By Hand
+             * @description Somebody asked for it; it was not due by the clock.
+             * @default false
+             */
+            by_hand: boolean;
+        };
+        /**
          * OperationStatus
          * @description Something that takes time.
          */
@@ -2412,6 +2838,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[Delivery] */
+        Page_Delivery_: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[EvaluationItem] */
         Page_EvaluationItem_: {
             /** Items */
@@ -2430,6 +2863,13 @@ export interface components {
         Page_Label_: {
             /** Items */
             items: components["schemas"]["Label"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[Notice] */
+        Page_Notice_: {
+            /** Items */
+            items: components["schemas"]["Notice"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -2454,6 +2894,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[Schedule] */
+        Page_Schedule_: {
+            /** Items */
+            items: components["schemas"]["Schedule"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[TokenInfo] */
         Page_TokenInfo_: {
             /** Items */
@@ -2465,6 +2912,13 @@ export interface components {
         Page_UserInfo_: {
             /** Items */
             items: components["schemas"]["UserInfo"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[Webhook] */
+        Page_Webhook_: {
+            /** Items */
+            items: components["schemas"]["Webhook"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -2635,6 +3089,24 @@ export interface components {
             rule: string;
         };
         /**
+         * RuleTiming
+         * @description Times by an iCalendar rule that somebody set in Prefect. It is shown, not edited here.
+         */
+        RuleTiming: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rrule";
+            /** Rrule */
+            rrule: string;
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timezone: string;
+        };
+        /**
          * Run
          * @description A run in full.
          */
@@ -2771,6 +3243,17 @@ export interface components {
             };
         };
         /**
+         * RunNow
+         * @description An occurrence that was asked for by hand.
+         */
+        RunNow: {
+            /**
+             * Flow Run Id
+             * @description Prefect's flow run, which launches the run within seconds.
+             */
+            flow_run_id: string;
+        };
+        /**
          * RunSummary
          * @description A run as the list shows it.
          */
@@ -2894,6 +3377,154 @@ export interface components {
             score?: number | null;
         };
         /**
+         * Schedule
+         * @description A schedule: a deployment of Prefect that launches runs.
+         */
+        Schedule: {
+            /** Name */
+            name: string;
+            /** Deployment Id */
+            deployment_id: string;
+            /** Project */
+            project: string;
+            /** Description */
+            description: string;
+            /** Preset */
+            preset: string | null;
+            /** Overrides */
+            overrides: {
+                [key: string]: unknown;
+            };
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Kind
+             * @description Kind of the runs that it launches; empty when its preset is gone.
+             */
+            kind: string;
+            /**
+             * Timing
+             * @description None: somebody took its times away in Prefect.
+             */
+            timing: (components["schemas"]["CronTiming"] | components["schemas"]["IntervalTiming"] | components["schemas"]["RuleTiming"]) | null;
+            /**
+             * Says
+             * @description The timing in words.
+             */
+            says: string;
+            /**
+             * Num More Timings
+             * @description Further times that were added in Prefect. An edit here replaces them all.
+             * @default 0
+             */
+            num_more_timings: number;
+            /** Paused */
+            paused: boolean;
+            /** Catch Up */
+            catch_up: boolean;
+            /** Missed After Seconds */
+            missed_after_seconds: number;
+            /**
+             * Next Runs
+             * @description The next five times; none while it is paused.
+             */
+            next_runs: string[];
+            /**
+             * Last Runs
+             * @description The newest first, at most ten.
+             */
+            last_runs: components["schemas"]["Occurrence"][];
+            /**
+             * Num Missed
+             * @description Occurrences of the last 30 days that launched nothing.
+             */
+            num_missed: number;
+            /** Created By */
+            created_by: string;
+            /** Created At */
+            created_at: string | null;
+        };
+        /**
+         * ScheduleChange
+         * @description Fields to change; those that are left out stay. `preset`, `overrides` and `spec` are changed together.
+         */
+        ScheduleChange: {
+            /** Description */
+            description?: string | null;
+            /** Preset */
+            preset?: string | null;
+            /** Overrides */
+            overrides?: {
+                [key: string]: unknown;
+            } | null;
+            /** Spec */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+            /** Timing */
+            timing?: (components["schemas"]["CronTiming"] | components["schemas"]["IntervalTiming"]) | null;
+            /** Paused */
+            paused?: boolean | null;
+            /** Catch Up */
+            catch_up?: boolean | null;
+            /** Missed After Seconds */
+            missed_after_seconds?: number | null;
+        };
+        /**
+         * ScheduleRequest
+         * @description A schedule to be made: what it launches, and when.
+         */
+        ScheduleRequest: {
+            /**
+             * Name
+             * @description Prefect's deployment is called `launch/<name>`. It stays.
+             * @example nightly
+             */
+            name: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Preset */
+            preset?: string | null;
+            /**
+             * Overrides
+             * @description Nested like the spec; only with `preset`.
+             */
+            overrides?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Spec
+             * @description Instead of a preset: the whole spec.
+             */
+            spec?: {
+                [key: string]: unknown;
+            } | null;
+            /** Timing */
+            timing: components["schemas"]["CronTiming"] | components["schemas"]["IntervalTiming"];
+            /**
+             * Paused
+             * @default false
+             */
+            paused: boolean;
+            /**
+             * Catch Up
+             * @description Launch an occurrence that was missed as soon as it can be; else it is told and left out.
+             * @default false
+             */
+            catch_up: boolean;
+            /**
+             * Missed After Seconds
+             * @description Lateness from which on an occurrence counts as missed.
+             * @default 900
+             */
+            missed_after_seconds: number;
+        };
+        /**
          * SeriesInfo
          * @description One series of a run.
          */
@@ -2946,6 +3577,24 @@ export interface components {
             left: unknown;
             /** Right */
             right: unknown;
+        };
+        /**
+         * TimingPreview
+         * @description A timing in words, and its next times.
+         */
+        TimingPreview: {
+            /** Says */
+            says: string;
+            /** Next Runs */
+            next_runs: string[];
+        };
+        /**
+         * TimingRequest
+         * @description A timing to be looked at.
+         */
+        TimingRequest: {
+            /** Timing */
+            timing: components["schemas"]["CronTiming"] | components["schemas"]["IntervalTiming"];
         };
         /**
          * TokenCreated
@@ -3110,6 +3759,104 @@ export interface components {
             };
         };
         /**
+         * Webhook
+         * @description An address that is told what happens. Requests are signed as Standard Webhooks says.
+         */
+        Webhook: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Url */
+            url: string;
+            /** Events */
+            events: string[];
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Note
+             * @description Why the service itself has switched it off; else empty.
+             */
+            note: string;
+            /** Version */
+            version: number;
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * WebhookChange
+         * @description Fields to change; those that are left out stay.
+         */
+        WebhookChange: {
+            /** Name */
+            name?: string | null;
+            /** Url */
+            url?: string | null;
+            /** Events */
+            events?: ("run.finished" | "run.failed" | "finding.opened" | "intervention.waiting" | "intervention.failed" | "worker.dead" | "schedule.missed")[] | null;
+            /** Enabled */
+            enabled?: boolean | null;
+        };
+        /**
+         * WebhookCreated
+         * @description A new webhook, or one with a new secret. `secret` is shown this once.
+         */
+        WebhookCreated: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Url */
+            url: string;
+            /** Events */
+            events: string[];
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Note
+             * @description Why the service itself has switched it off; else empty.
+             */
+            note: string;
+            /** Version */
+            version: number;
+            /** Created By */
+            created_by: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Secret
+             * @description `whsec_` and base64: what the receiver checks signatures with.
+             */
+            secret: string;
+        };
+        /**
+         * WebhookRequest
+         * @description A webhook to be made.
+         */
+        WebhookRequest: {
+            /** Name */
+            name: string;
+            /**
+             * Url
+             * @description `https://` or `http://`. Addresses of private networks are refused unless the settings allow them.
+             * @example https://hooks.example.com/headrace
+             */
+            url: string;
+            /**
+             * Events
+             * @description What it is told.
+             */
+            events: ("run.finished" | "run.failed" | "finding.opened" | "intervention.waiting" | "intervention.failed" | "worker.dead" | "schedule.missed")[];
+        };
+        /**
          * Worker
          * @description A worker process, as it reports itself and as Prefect sees it.
          */
@@ -3140,6 +3887,16 @@ export interface components {
             resources: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * WorkerGoodbye
+         * @description The last word of a worker that ends in order.
+         */
+        WorkerGoodbye: {
+            /** Name */
+            name: string;
+            /** Pool */
+            pool: string;
         };
         /**
          * WorkerHello
@@ -3506,7 +4263,7 @@ export interface operations {
                 /** @description Name of the token or user. */
                 actor?: string | null;
                 /** @description Any of these actions. */
-                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "project.create" | "project.change" | "project.delete" | "user.create" | "user.change" | "user.delete" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect")[] | null;
+                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "project.create" | "project.change" | "project.delete" | "user.create" | "user.change" | "user.delete" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect" | "schedule.create" | "schedule.edit" | "schedule.delete" | "schedule.run" | "webhook.create" | "webhook.edit" | "webhook.delete" | "webhook.secret" | "webhook.test" | "webhook.retry")[] | null;
                 /** @description Id of what was changed. */
                 target?: string | null;
                 /** @description Not before this moment. */
@@ -5665,6 +6422,49 @@ export interface operations {
             };
         };
     };
+    worker_goodbye: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkerGoodbye"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_workers: {
         parameters: {
             query?: {
@@ -6075,6 +6875,777 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoginLink"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Schedule_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: {
+                /** @description Any text of your own: the request happens once for it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_timing: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimingRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimingPreview"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_schedule: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_schedule: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: {
+                /** @description The ETag that GET gave: 412 when it has changed since. */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_schedule: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: {
+                /** @description The ETag that GET gave: 412 when it has changed since. */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_schedule: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: {
+                /** @description Any text of your own: the request happens once for it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description Name of the schedule. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunNow"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Webhook_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: {
+                /** @description Any text of your own: the request happens once for it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookCreated"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_webhook: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: {
+                /** @description The ETag that GET gave: 412 when it has changed since. */
+                "if-match"?: string | null;
+            };
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renew_webhook_secret: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookCreated"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_delivery: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook. */
+                webhook_id: string;
+                delivery_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notices: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Notice_"];
                 };
             };
             /** @description The request was refused; the body says why. */

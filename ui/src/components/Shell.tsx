@@ -1,7 +1,7 @@
 // The frame: rail (a drawer under 768 px), top bar, page.
 import { Drawer, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconChartLine, IconChecklist, IconCpu, IconDatabase, IconMenu2, IconMoon, IconRocket, IconSettings, IconSun } from '@tabler/icons-react';
+import { IconChartLine, IconChecklist, IconCpu, IconDatabase, IconMenu2, IconMoon, IconRocket, IconSettings, IconSun, IconClock, IconWebhook } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useLocation } from '@tanstack/react-router';
 import { useEffect, type ReactNode } from 'react';
@@ -14,7 +14,7 @@ const NAVIGATION = [
   { heading: 'Data', links: [{ to: '/datasets', label: 'Datasets', icon: IconDatabase }] },
   { heading: 'Training', links: [{ to: '/runs', label: 'Runs', icon: IconChartLine }] },
   { heading: 'Evaluation', links: [{ to: '/evaluations', label: 'Evaluations', icon: IconChecklist }] },
-  { heading: 'Operations', links: [{ to: '/workers', label: 'Workers', icon: IconCpu }, { to: '/settings', label: 'Settings', icon: IconSettings }] },
+  { heading: 'Operations', links: [{ to: '/schedules', label: 'Schedules', icon: IconClock }, { to: '/workers', label: 'Workers', icon: IconCpu }, { to: '/webhooks', label: 'Webhooks', icon: IconWebhook }, { to: '/settings', label: 'Settings', icon: IconSettings }] },
 ] as const;
 
 function Brand() {

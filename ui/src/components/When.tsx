@@ -1,5 +1,5 @@
 // A time: near ones as a distance, the full ISO time on hover.
-import { formatWhen } from '../figures/time';
+import { formatAhead, formatWhen } from '../figures/time';
 import { MISSING } from '../figures/numbers';
 import { useNow } from './live';
 
@@ -9,6 +9,17 @@ export function When({ time }: { time: string | null | undefined }) {
   return (
     <time dateTime={time} title={new Date(time).toISOString()}>
       {formatWhen(time, now)}
+    </time>
+  );
+}
+
+/** A time to come. */
+export function Ahead({ time }: { time: string | null | undefined }) {
+  const now = useNow(5000);
+  if (!time) return <>{MISSING}</>;
+  return (
+    <time dateTime={time} title={new Date(time).toISOString()}>
+      {formatAhead(time, now)}
     </time>
   );
 }

@@ -25,6 +25,23 @@ export function formatWhen(iso: string | null | undefined, nowMs: number): strin
   return formatStamp(then);
 }
 
+/** `in 16 m` under a day, then `2026-11-23 14:05` in local time. */
+export function formatAhead(iso: string | null | undefined, nowMs: number): string {
+  if (!iso) return MISSING;
+  const then = new Date(iso);
+  const seconds = (then.getTime() - nowMs) / 1000;
+  if (seconds < 60) return seconds < -60 ? formatStamp(then) : 'now';
+  if (seconds < 3600) return `in ${Math.floor(seconds / 60)}${THIN}m`;
+  if (seconds < 86_400) return `in ${Math.floor(seconds / 3600)}${THIN}h ${String(Math.floor(seconds / 60) % 60).padStart(2, '0')}${THIN}m`;
+  return formatStamp(then);
+}
+
+/** `Mon 23 Nov, 14:05` on the wall clock of a zone. */
+export function formatInZone(iso: string, zone: string): string {
+  const options = { weekday: 'short', day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', timeZone: zone } as const;
+  return new Intl.DateTimeFormat('en-GB', options).format(new Date(iso));
+}
+
 /** `2026-11-23 14:05`, local time. */
 export function formatStamp(date: Date): string {
   const two = (n: number) => String(n).padStart(2, '0');

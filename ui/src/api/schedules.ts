@@ -1,0 +1,53 @@
+// Schedules: launches at set times, which Prefect keeps.
+import { queryOptions } from '@tanstack/react-query';
+import { api, ApiError, dataOf, type Schemas } from './client';
+
+export type Schedule = Schemas['Schedule'];
+export type Occurrence = Schemas['Occurrence'];
+export type ScheduleRequest = Schemas['ScheduleRequest'];
+export type ScheduleChange = Schemas['ScheduleChange'];
+export type Timing = ScheduleRequest['timing'];
+
+export const schedulesKey = ['schedules'] as const;
+
+export const schedulesQuery = queryOptions({
+  queryKey: schedulesKey,
+  refetchInterval: 15_000,
+  queryFn: ({ signal }) => dataOf(api.GET('/api/v1/schedules', { signal })),
+});
+
+/** What a timing means, in words and times. */
+export const timingQuery = (timing: Timing) =>
+  queryOptions({
+    queryKey: ['timing', timing],
+    staleTime: 60_000,
+    retry: false,
+    queryFn: ({ signal }) => dataOf(api.POST('/api/v1/schedules/preview', { body: { timing }, signal })),
+  });
+
+export function createSchedule(body: ScheduleRequest): Promise<Schedule> {
+  return dataOf(api.POST('/api/v1/schedules', { params: { header: { 'Idempotency-Key': crypto.randomUUID() } }, body }));
+}
+
+/** The schedule as it is now, with the tag that an edit of it must name. */
+export async function readSchedule(name: string): Promise<{ schedule: Schedule; etag: string }> {
+  const { data, response } = await api.GET('/api/v1/schedules/{name}', { params: { path: { name } } });
+  if (data === undefined) throw new ApiError(0, 'The service answered without data', '');
+  return { schedule: data, etag: response.headers.get('ETag') ?? '' };
+}
+
+export function editSchedule(name: string, etag: string, body: ScheduleChange): Promise<Schedule> {
+  return dataOf(api.PATCH('/api/v1/schedules/{name}', { params: { path: { name }, header: { 'if-match': etag } }, body }));
+}
+
+export async function pauseSchedule(name: string, paused: boolean): Promise<Schedule> {
+  return editSchedule(name, (await readSchedule(name)).etag, { paused });
+}
+
+export function runSchedule(name: string) {
+  return dataOf(api.POST('/api/v1/schedules/{name}/run', { params: { path: { name }, header: { 'Idempotency-Key': crypto.randomUUID() } } }));
+}
+
+export async function deleteSchedule(name: string): Promise<void> {
+  await api.DELETE('/api/v1/schedules/{name}', { params: { path: { name } } });
+}
