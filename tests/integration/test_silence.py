@@ -16,8 +16,11 @@ import uvicorn
 
 from app.main import create_app
 from app.services.postgres import free_port
+from flows.api import Api
+from flows.monitoring import look
+from workers.specs.monitoring import StallWatch
 
-LEASE_SECONDS = 8.0
+LEASE_SECONDS = 9.0
 WORKER = """
 import sys, time
 from pathlib import Path
@@ -94,6 +97,18 @@ def wait(until, seconds=60):
     while not until():
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.1)
+
+
+def test_the_scheduled_flow_looks_twice_before_it_calls_a_worker_dead(service, worker, settings):
+    run_id, process = worker
+    api = Api(service.url, settings.worker_token.get_secret_value())
+    assert look(api, StallWatch(dead_after_seconds=5, confirm_seconds=0)) == []
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(5.5)  # the reconciler waits for longer
+    ((run, finding),) = look(api, StallWatch(dead_after_seconds=5, confirm_seconds=0.1))
+    assert (run["id"], finding.detector) == (run_id, "dead_worker")
+    threading.Timer(0.2, os.kill, (process.pid, signal.SIGCONT)).start()
+    assert look(api, StallWatch(dead_after_seconds=5, confirm_seconds=4)) == [], "it is heard again by then"
 
 
 def points(service, run_id):

@@ -1546,7 +1546,8 @@ export interface components {
         Event: {
             /**
              * Kind
-             * @description `stage`, `checkpoint`, `state`, `resume`, `rollback`, `progress`, `summary`, `warning`, `note`.
+             * @description `stage`, `checkpoint`, `state`, `resume`, `rollback`, `progress`, `summary`, `warning`, `note`,
+             *     `environment`.
              */
             kind: string;
             /**
