@@ -128,6 +128,7 @@ SHARED_TABLES = {
     "projects", "users", "login_codes", "sessions",  # who may do what
     "workers", "leases", "collected_blobs", "idempotency_keys",  # the machinery
     "metrics", "metric_rollups", "evaluation_items",  # found through their series or evaluation
+    "webhooks", "deliveries",  # of administrators of all projects
 }  # fmt: skip
 
 
