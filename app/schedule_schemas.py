@@ -15,6 +15,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _of_our_time(moment: AwareDatetime) -> AwareDatetime:
+    if not 1970 <= moment.year <= 2200:
+        raise ValueError("a moment between 1970 and 2200")
+    return moment
+
+
+Anchor = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
 Zone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_known_zone)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["nightly"])]
 
@@ -37,7 +44,7 @@ class IntervalTiming(Schema):
 
     kind: Literal["interval"] = "interval"
     seconds: float = Field(ge=60, le=366 * 86_400, examples=[21_600])
-    anchor: AwareDatetime | None = None
+    anchor: Anchor | None = None
     """A moment that the times are counted from; none: when the schedule is made."""
     timezone: Zone = "UTC"
 
@@ -61,7 +68,7 @@ class ScheduleRequest(Schema):
 
     name: Name
     """Prefect's deployment is called `launch/<name>`. It stays."""
-    description: str = Field("", max_length=1000)
+    description: str = Field("", max_length=1000, pattern=r"^[^\x00]*$")
     preset: str | None = Field(None, max_length=200)
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Nested like the spec; only with `preset`."""
@@ -80,7 +87,7 @@ class ScheduleChange(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    description: str | None = Field(None, max_length=1000)
+    description: str | None = Field(None, max_length=1000, pattern=r"^[^\x00]*$")
     preset: str | None = Field(None, max_length=200)
     overrides: dict[str, Any] | None = None
     spec: dict[str, Any] | None = None

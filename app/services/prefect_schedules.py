@@ -4,9 +4,11 @@ Nothing of a schedule is kept elsewhere, so what Prefect's own command line and 
 https://docs.prefect.io/v3/api-ref/rest-api/server/deployments
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from app.services.prefect_client import PrefectClient, PrefectError
 
@@ -17,6 +19,9 @@ _COPIED = (
     "flow_id", "entrypoint", "path", "work_pool_name", "work_queue_name", "parameter_openapi_schema",
     "enforce_parameter_schema", "pull_steps", "version", "job_variables",
 )  # fmt: skip
+
+_NO_NAME = re.compile(r"[/%&<>\x00-\x1f\x7f\ud800-\udfff]")
+"""Prefect refuses the first five in names; the others break paths."""
 
 Deployment = dict[str, Any]
 FlowRun = dict[str, Any]
@@ -39,8 +44,10 @@ class PrefectSchedules:
                 return [row for row in found if row["name"] != TEMPLATE]
 
     async def get(self, name: str) -> Deployment | None:
-        """One by its name."""
-        return None if name == TEMPLATE else await self._read(name)
+        """One by its name. What cannot be a name of Prefect's never gets into a path of its API."""
+        if name in {TEMPLATE, "", ".", ".."} or _NO_NAME.search(name):
+            return None
+        return await self._read(name)
 
     async def create(
         self,
@@ -115,7 +122,7 @@ class PrefectSchedules:
 
     async def _read(self, name: str) -> Deployment | None:
         try:
-            found: Deployment = await self._client.call("GET", f"/deployments/name/{FLOW}/{name}")
+            found: Deployment = await self._client.call("GET", f"/deployments/name/{FLOW}/{quote(name, safe='')}")
         except PrefectError as error:
             if error.status == 404:
                 return None

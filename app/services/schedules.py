@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from app.db import SCOPE, Database, dump_json
@@ -86,6 +87,7 @@ async def create(prefect: PrefectSchedules, database: Database, request: Schedul
         parameters["project"] = project
         await artifacts.check_visible(session, dump_json(launches))
         labels = {"created_by": author, "project": project}
+        parameters = orjson.loads(dump_json(parameters))  # without NUL, which Prefect's database does not take
         await prefect.create(
             request.name, request.description, parameters, _written(request.timing), request.paused, labels
         )
@@ -112,7 +114,7 @@ async def change(
             launches = {"preset": changes.preset, "overrides": changes.overrides or {}, "spec": changes.spec}
             _check_launch(launches)
             await artifacts.check_visible(session, dump_json(launches))
-            parameters |= launches
+            parameters |= orjson.loads(dump_json(launches))
         for field in given & {"catch_up", "missed_after_seconds"}:
             parameters[field] = getattr(changes, field)
         if parameters != deployment["parameters"]:
