@@ -140,8 +140,14 @@ class PrefectClient:
 
     async def call(self, method: str, path: str, body: dict[str, Any] | list[Any] | None = None) -> Any:
         """The JSON of an answer; None where it has none. Raises PrefectError, with the status that Prefect gave."""
+        reads = method == "GET" or path.endswith("/filter")
         try:
-            response = await self._client.request(method, path, json=body)
+            try:
+                response = await self._client.request(method, path, json=body)
+            except (httpx.ReadError, httpx.RemoteProtocolError):  # a kept connection that the server has just closed
+                if not reads:
+                    raise
+                response = await self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise PrefectError(f"Prefect does not answer: {type(error).__name__}: {error}") from error
         if response.is_error:
