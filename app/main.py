@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.db import Database, plain_url, upgrade
 from app.routes import (
+    attention,
     audit,
     auth,
     blobs,
@@ -58,8 +59,8 @@ from app.settings import Settings
 from app.settings import settings as read_settings
 
 ROUTERS = (
-    auth, audit, runs, export, operations, metrics, events, commands, presets, estimates, ingest, datasets, labels,
-    evaluations, blobs, workers, projects, users, schedules, webhooks, stream, health, prefect_proxy, ui,
+    auth, audit, attention, runs, export, operations, metrics, events, commands, presets, estimates, ingest, datasets,
+    labels, evaluations, blobs, workers, projects, users, schedules, webhooks, stream, health, prefect_proxy, ui,
 )  # fmt: skip
 """In the order in which they are tried: the UI takes what is left."""
 

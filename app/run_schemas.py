@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from app.estimate_schemas import EstimateAnswer
 from app.schemas import Schema
+from workers.specs.events import CommandKind
 
 
 class CommandRequest(Schema):
@@ -14,8 +15,12 @@ class CommandRequest(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip", "approve", "reject"]
+    kind: CommandKind
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """`rollback` {"step"}, `skip` {"batches"}, `set_lr_scale` and `set_clip` {"value"}, `set_mode` {"mode"}.
+
+    `approve` and `reject` {"intervention"}: the id of a proposed one.
+    """
 
 
 class CommandStatus(Schema):

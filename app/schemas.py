@@ -140,6 +140,8 @@ class Bucket(Schema):
     last: list[float | None]
     num_nonfinite: list[int] = Field(default_factory=list)
     """Points of the bucket that are NaN or infinite; the other figures are over the finite ones."""
+    times: list[float | None] = Field(default_factory=list)
+    """Unix seconds of the bucket's first point, where asked for; null when the point itself is no longer kept."""
 
 
 class RunEvent(Schema):
@@ -340,3 +342,5 @@ class FindingRecord(Finding):
     """A finding as it is stored."""
 
     time: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None

@@ -171,7 +171,8 @@ def cancel(run_id: RunId, as_json: AsJson = False) -> None:
 def command(
     run_id: RunId,
     kind: Annotated[
-        str, typer.Argument(help="stop checkpoint pause resume rollback set_lr_scale set_clip approve reject")
+        str,
+        typer.Argument(help="stop checkpoint pause resume rollback skip set_lr_scale set_clip set_mode approve reject"),
     ],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...")] = None,
     as_json: AsJson = False,

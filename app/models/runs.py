@@ -124,6 +124,7 @@ class Finding(Base):
     """What a detector saw."""
 
     __tablename__ = "findings"
+    __table_args__ = (Index("ix_findings_time", "time", postgresql_where=text("acknowledged_at IS NULL")),)
 
     run_id: Mapped[str] = run_key(primary=True)
     id: Mapped[TextKey]
@@ -134,6 +135,9 @@ class Finding(Base):
     message: Mapped[str]
     evidence: Mapped[Json]
     time: Mapped[Created]
+    acknowledged_at: Mapped[datetime | None]
+    """When a person has seen it; a report of the same finding leaves it."""
+    acknowledged_by: Mapped[str | None]
 
 
 class Intervention(Base):

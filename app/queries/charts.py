@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Run, Series
+from app.models import Metric, Run, Series
 from app.models.metrics import FACTOR_BITS, NUM_LEVELS
 from app.queries.binary_copy import copy_out, row_type
 
@@ -138,3 +138,11 @@ def _known(values: NDArray[Any]) -> list[float | None]:
     for i in np.flatnonzero(~np.isfinite(values)):
         found[i] = None
     return found
+
+
+async def times(session: AsyncSession, series_id: int, steps: list[int]) -> list[float | None]:
+    """When the points at these steps were made, in Unix seconds; None where there is no such point."""
+    query = select(Metric.step, func.extract("epoch", Metric.time))
+    rows = await session.execute(query.where(Metric.series_id == series_id, Metric.step.in_(steps)))
+    found = {step: float(seconds) for step, seconds in rows}
+    return [found.get(step) for step in steps]

@@ -1,14 +1,15 @@
 """Scores of checkpoints, and the items behind them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
+from app.evaluation_schemas import EvaluationComparison, ItemPair
 from app.queries import evaluations as queries
 from app.routes.datasets import Cursor, Limit
 from app.routes.deps import SessionOf, require
 from app.schemas import EvaluationItem, EvaluationSummary, Page
-from app.services import cursors
+from app.services import cursors, evaluation_pairs
 from app.services.problems import not_found
 
 router = APIRouter(
@@ -50,3 +51,25 @@ async def list_evaluation_items(
     rows = await queries.items(session, evaluation_id, slice_name, correct, key[0] if key else None, limit + 1)
     items = [EvaluationItem.model_validate(row) for row in rows[:limit]]
     return Page(items=items, next_cursor=cursors.encode(items[-1].item_id) if len(rows) > limit else None)
+
+
+@router.get("/{evaluation_id}/against/{other_id}", operation_id="compare_evaluations")
+async def compare_evaluations(evaluation_id: str, other_id: str, session: SessionOf) -> EvaluationComparison:
+    """The mean difference over the items that both have, whole and by slice. 422 for evaluations of different tasks."""
+    return await evaluation_pairs.compare(session, evaluation_id, other_id)
+
+
+@router.get("/{evaluation_id}/against/{other_id}/items", operation_id="list_item_pairs")
+async def list_item_pairs(
+    evaluation_id: str,
+    other_id: str,
+    session: SessionOf,
+    slice_name: Annotated[str | None, Query(alias="slice", max_length=100)] = None,
+    outcome: Annotated[
+        Literal["both_right", "only_a", "only_b", "both_wrong"] | None, Query(description="Who was right.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[ItemPair]:
+    """Items with what both models did, those whose scores differ most first."""
+    return await evaluation_pairs.list_pairs(session, evaluation_id, other_id, slice_name, outcome, cursor, limit)

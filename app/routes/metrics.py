@@ -31,6 +31,7 @@ async def get_series(
     flatten: Annotated[
         bool, Query(description="One line: where branches overlap, the newest counts. Else one entry a branch.")
     ] = False,
+    times: Annotated[bool, Query(description="With the time of each bucket's first point.")] = False,
 ) -> list[Bucket]:
     """Minimum, maximum, mean and last value in at most `buckets` buckets a branch; few points come as they are."""
-    return await metrics.read_series(session, run_id, key, from_step, to_step, buckets, flatten)
+    return await metrics.read_series(session, run_id, key, from_step, to_step, buckets, flatten, times)

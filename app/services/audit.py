@@ -18,7 +18,8 @@ from app.schemas import Page
 from app.services import cursors
 
 Action = Literal[
-    "run.launch", "run.cancel", "run.command", "run.delete", "token.create", "token.revoke", "login.link",
+    "run.launch", "run.cancel", "run.command", "run.delete", "finding.acknowledge", "finding.withdraw",
+    "token.create", "token.revoke", "login.link",
     "session.start", "session.end", "project.create", "project.change", "project.delete", "user.create", "user.change",
     "user.delete", "label.put", "label.delete", "dataset.delete", "storage.collect",
     "schedule.create", "schedule.edit", "schedule.delete", "schedule.run", "webhook.create", "webhook.edit",
@@ -31,6 +32,8 @@ ACTIONS: dict[str, Action] = {
     "cancel_run": "run.cancel",
     "send_command": "run.command",
     "delete_run": "run.delete",
+    "acknowledge_finding": "finding.acknowledge",
+    "withdraw_acknowledgement": "finding.withdraw",
     "create_token": "token.create",
     "revoke_token": "token.revoke",
     "create_login_link": "login.link",

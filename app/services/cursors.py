@@ -11,7 +11,7 @@ import orjson
 from app.services.problems import ProblemError, invalid
 
 
-def encode(*key: str | int) -> str:
+def encode(*key: str | int | float) -> str:
     """A cursor that continues after the row with this key."""
     return base64.urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
 

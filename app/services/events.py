@@ -1,6 +1,7 @@
 """What happened in a run, and what people asked of it."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +10,7 @@ from app.models import Command, new_id
 from app.queries import events, runs
 from app.run_schemas import CommandRequest, CommandStatus
 from app.schemas import FindingRecord, InterventionRecord, RunEvent
-from app.services import audit, lifecycle
+from app.services import attention, audit, lifecycle
 from app.services.problems import conflict, invalid, not_found
 from workers.specs.events import RunState
 
@@ -23,9 +24,7 @@ async def list_events(session: AsyncSession, run_id: str, **filters: Any) -> lis
 async def list_findings(session: AsyncSession, run_id: str) -> list[FindingRecord]:
     """What detectors saw. Raises a 404 problem."""
     await _exists(session, run_id)
-    fields = FindingRecord.model_fields
-    rows = await events.findings(session, run_id)
-    return [FindingRecord.model_validate({name: getattr(row, name) for name in fields}) for row in rows]
+    return [attention.record(row) for row in await events.findings(session, run_id)]
 
 
 async def list_interventions(session: AsyncSession, run_id: str) -> list[InterventionRecord]:
@@ -62,15 +61,34 @@ async def send_command(session: AsyncSession, run_id: str, request: CommandReque
 
 
 def _check_arguments(request: CommandRequest) -> None:
-    if request.kind in {"approve", "reject"} and not isinstance(request.arguments.get("intervention"), str):
-        pointer = {"pointer": "/arguments/intervention", "message": "the id of a proposed intervention"}
-        raise invalid(f"{request.kind} needs the argument `intervention`.", [pointer])
-    if request.kind not in {"set_lr_scale", "set_clip"}:
+    if (need := _ARGUMENTS.get(request.kind)) is None:
         return
-    value = request.arguments.get("value")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-        pointer = {"pointer": "/arguments/value", "message": "a number above 0"}
-        raise invalid(f"{request.kind} needs the argument `value`.", [pointer])
+    name, words, fits = need
+    given = request.arguments.get(name)
+    if not fits(given) and not (request.kind == "rollback" and given is None):
+        pointer = {"pointer": f"/arguments/{name}", "message": words}
+        raise invalid(f"{request.kind} needs the argument `{name}`: {words}.", [pointer])
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+_MOST = 1_000_000_000
+_ARGUMENTS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
+    "approve": ("intervention", "the id of a proposed intervention", lambda value: isinstance(value, str)),
+    "reject": ("intervention", "the id of a proposed intervention", lambda value: isinstance(value, str)),
+    "rollback": ("step", "a step, a whole number from 0 on", lambda value: _is_count(value, 0)),
+    "skip": ("batches", "how many batches, a whole number from 1 on", lambda value: _is_count(value, 1)),
+    "set_lr_scale": ("value", "a number above 0", _is_positive),
+    "set_clip": ("value", "a number above 0", _is_positive),
+    "set_mode": ("mode", "`shadow`, `approve` or `auto`", lambda value: value in ("shadow", "approve", "auto")),
+}
+"""What a command cannot do without: the argument's name, what it is, and whether a value is one."""
 
 
 async def _exists(session: AsyncSession, run_id: str) -> None:

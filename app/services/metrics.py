@@ -38,6 +38,7 @@ async def read_series(
     to_step: int | None,
     buckets: int,
     flatten: bool,
+    times: bool = False,
 ) -> list[Bucket]:
     """The series in at most `buckets` buckets, one entry a branch; with `flatten` one line, the newest branch first.
 
@@ -63,7 +64,10 @@ async def read_series(
             begin, end = begin // _FINEST * _FINEST, end // _FINEST * _FINEST + _FINEST - 1
         segments = charts.cover(begin, end, level)
         chart = await charts.read(session, row.id, segments, width)
-        answers.append(_bucket(key, row.branch, width, chart))
+        answer = _bucket(key, row.branch, width, chart)
+        if times:
+            answer.times = await charts.times(session, row.id, answer.steps)
+        answers.append(answer)
     return [_joined(answers)] if flatten else answers
 
 
@@ -103,7 +107,7 @@ def _joined(parts: list[Bucket]) -> Bucket:
     """Branches one behind the other. Where two meet inside a bucket, both keep their part of it."""
     joined = parts[-1].model_copy(deep=True)
     for part in reversed(parts[:-1]):
-        for name in ("steps", "min", "max", "mean", "last", "num_nonfinite"):
+        for name in ("steps", "min", "max", "mean", "last", "num_nonfinite", "times"):
             getattr(joined, name)[:0] = getattr(part, name)
     return joined
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from corpus import make_versions
+from seed_compare import family
 from seed_findings import ablation_summary, quality_summary
+from seed_layers import layer_columns
 from seeder import Seeder, event, progress
 
 from workers.specs.curation import CurationSpec
@@ -40,9 +42,15 @@ def lr_at(step: int, scale: float = 1.0) -> float:
     return 3e-3 * warm * decay * scale
 
 
+STEP_SECONDS = 0.2
+ROLLBACK_SECONDS = 6.0
+
+
 def column(key: str, steps: Iterable[int], values: Iterable[float], branch: int = 0) -> dict[str, Any]:
-    """A series as it travels."""
-    return {"key": key, "branch": branch, "steps": list(steps), "values": list(values)}
+    """A series as it travels; a later branch was made later."""
+    listed = list(steps)
+    times = [1.79e9 + (s + 40 * branch) * STEP_SECONDS + branch * ROLLBACK_SECONDS for s in listed]
+    return {"key": key, "branch": branch, "steps": listed, "values": list(values), "times": times}
 
 
 def training_columns(first: int, last: int, branch: int, scale: float, seed: int) -> list[dict[str, Any]]:
@@ -62,6 +70,7 @@ def training_columns(first: int, last: int, branch: int, scale: float, seed: int
         column("grad_norm", steps, norm, branch),
         column("update_norm", steps, [n * 0.21 for n in norm], branch),
         column("lr", steps, [lr_at(step, scale) for step in steps], branch),
+        column("tokens", steps, [(step + 1) * 4096.0 for step in steps], branch),
         column("tokens_per_second", steps, [21_400 + noise.gauss(0, 350) for _ in steps], branch),
         column("heldout_loss", heldout, [loss_at(step, noise) + 0.06 for step in heldout], branch),
     ]
@@ -99,10 +108,14 @@ def interventions() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return findings, actions
 
 
+def training_spec(name: str, **settings: Any) -> dict[str, Any]:
+    """A spec of a training run."""
+    return {"kind": "training", "name": name, "num_steps": NUM_STEPS, "dataset": "sha256:" + "a" * 64} | settings
+
+
 def training(seeder: Seeder, name: str, last: int, finish: bool = False, **more: Any) -> str:
     """A training run up to step `last`, with a spike, a roll-back and a second intervention."""
-    spec = {"kind": "training", "name": name, "num_steps": NUM_STEPS, "dataset": "sha256:" + "a" * 64}
-    run_id = seeder.launch(spec, **more)
+    run_id = seeder.launch(training_spec(name), **more)
     found, acted = interventions()
     branch0 = training_columns(0, min(last, SPIKE_STEP + 4), 0, 1.0, 1)
     begin = {"level": "info", "message": "8.4 M parameters, 4,096 tokens a step, bfloat16", "step": 0}
@@ -116,6 +129,7 @@ def training(seeder: Seeder, name: str, last: int, finish: bool = False, **more:
         back = event("rollback", f"rolled back to step {ROLLBACK_STEP}", SPIKE_STEP + 4)
         after = training_columns(ROLLBACK_STEP + 1, last, 1, 0.5, 2)
         which = 2 if last >= SECOND_STEP else 1
+        after += layer_columns(0, ROLLBACK_STEP, 0) + layer_columns(ROLLBACK_STEP + 1, last, 1)
         seeder.report(run_id, metrics=after, events=[back], findings=found[:which], interventions=acted[:which])
     lines = [
         {"level": "info", "message": f"loss {loss_at(s, random.Random(s)):.4f} grad_norm 0.41", "step": s}
@@ -127,6 +141,18 @@ def training(seeder: Seeder, name: str, last: int, finish: bool = False, **more:
         summary = {"first_loss": 9.0111, "last_loss": 3.3127, "heldout_loss": 3.3721, "unigram_loss": 6.9144}
         done = event("summary", "done", **summary)
         seeder.report(run_id, state="completed", events=[progress("train", NUM_STEPS, NUM_STEPS, "steps"), done])
+    return run_id
+
+
+def asking(seeder: Seeder) -> str:
+    """A training run that waits for a person's yes; its id."""
+    run_id = training(seeder, "smol-8m-asks", 180)
+    found, acted = interventions()
+    found[0] |= {"id": "asks-f1", "step": 180}
+    proposed = acted[0] | {"id": "asks-i1", "finding_id": "asks-f1", "step": 180, "outcome": "proposed"}
+    seeder.report(
+        run_id, findings=found[:1], interventions=[proposed | {"outcome_step": None, "after": {}, "before": {}}]
+    )
     return run_id
 
 
@@ -256,10 +282,13 @@ def evaluation(seeder: Seeder, name: str, shift: float = 0.0, **more: Any) -> st
     ]  # fmt: skip
     seeder.report(run_id, state="running")
     seeder.artifact(run_id, "evaluation", name, {"scores.json": json.dumps(results).encode()}, results=results)
+    other = int(shift > 0)
     items = [
         {
-            "item_id": f"cloze-{n:03}", "slice": "en", "score": 0.9 - n / 40, "correct": n % 3 != 0,
-            "data": {"context": "A rower pulls the boat onto the slip. She", "gold": 0, "picked": n % 3,
+            "item_id": f"cloze-{n:03}", "slice": "en" if n < 20 else "de", "score": 0.9 - n / 40 - (n % 5) * shift,
+            "correct": (n + other) % 3 != 0,
+            "data": {"context": "A rower pulls the boat onto the slip. She", "answer": 1, "chosen": (n + other) % 3,
+                     "bits_per_byte": [1.9, 1.2 + shift, 1.4, 2.2 - shift],
                      "choices": ["ties the rope to the ring.", "folds the sail.", XSS, "sings to the water."]},
         }
         for n in range(30)
@@ -268,6 +297,12 @@ def evaluation(seeder: Seeder, name: str, shift: float = 0.0, **more: Any) -> st
     seeder._send("POST", f"/ingest/runs/{run_id}/evaluation-items", seeder.worker_token, json=body)
     seeder.report(run_id, state="completed", events=[progress("cloze", 200, 200, "items")])
     return run_id
+
+
+def cloze_of(seeder: Seeder, run_id: str) -> str:
+    """The id of a run's scores on the cloze task."""
+    found = seeder.get(f"/evaluations?run_id={run_id}&task=cloze")["items"]
+    return str(found[0]["id"])
 
 
 def pipeline(seeder: Seeder) -> str:
@@ -324,12 +359,15 @@ def everything(seeder: Seeder, datasets: Iterable[tuple[CurationSpec, Path]] = (
     ids["finished"] = training(seeder, "smol-8m-adamw-seed1", 600, finish=True, tags=["adamw"])
     ids["evaluation"] = evaluation(seeder, "smol-8m-adamw-seed1, final")
     ids["evaluation2"] = evaluation(seeder, "smol-8m-muon-seed2, final", 0.04)
+    ids["family"] = ",".join(family(seeder))
+    ids |= {name: cloze_of(seeder, ids[run]) for name, run in (("score", "evaluation"), ("score2", "evaluation2"))}
     ids["quality"], ids["ablation"] = quality(seeder), ablation(seeder)
     ids["failed"] = training(seeder, "smol-8m-lr6e2", 60)
     error = "The budget of 8 interventions is used up.\nThe last checkpoint, step 50, is whole."
     seeder.report(ids["failed"], state="failed", error=error)
     ids["queued"] = seeder.launch({"kind": "training", "name": "smol-12m-gpu", "resources": {"gpus": 1}})
     ids["hostile"] = seeder.launch({"kind": "curation", "name": XSS}, tags=[XSS[:40]])
+    ids["asking"] = asking(seeder)
     ids["paused"] = training(seeder, "smol-8m-warmup200", 220)
     seeder.report(ids["paused"], state="paused")
     return ids

@@ -27,11 +27,17 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
         "ablation": f"/runs/{ids['ablation']}",
         "ablation stages": f"/runs/{ids['ablation']}?tab=stages",
         "failed": f"/runs/{ids['failed']}",
+        "overview": "/",
+        "asking": f"/runs/{ids['asking']}?iv=asks-i1",
+        "curves by time": f"/runs/{ids['training']}?x=time&log=true",
+        "compare": f"/compare?runs={ids['family']}",
+        "compare none": "/compare",
         "launch": "/launch",
         "launch training": "/launch?preset=smol-5m",
         "datasets": "/datasets",
         "dataset": f"/datasets/{digest}",
         "evaluations": "/evaluations",
+        "item by item": f"/evaluations?a={ids['score']}&b={ids['score2']}",
         "workers": "/workers",
     }
 
@@ -186,7 +192,7 @@ def test_scores_carry_their_intervals_and_items(ui, ids):
     row = page.get_by_role("region", name="Cloze").get_by_role("row").nth(1)
     expect(row).to_contain_text("45.0\u2009%")
     expect(row).to_contain_text("38.5\u2009%")
-    row.get_by_role("button").click()
+    row.get_by_role("button", name="smol-8m-muon-seed2, final", exact=True).click()
     items = page.get_by_role("region", name="Items")
     items.get_by_role("button", name="Wrong").click()
     expect(items.locator("summary").filter(has_text="right")).to_have_count(0)

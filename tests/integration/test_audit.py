@@ -46,6 +46,18 @@ class Cases:
         await self._ok("DELETE", f"/runs/{run['id']}", params={"confirm": "to be deleted"})
         return run["id"]
 
+    async def acknowledge_finding(self):
+        run = await self.launch()
+        finding = {"id": "f1", "detector": "spike", "step": 1, "message": "a spike"}
+        await self.report(run["id"], state="running", findings=[finding])
+        await self._ok("PUT", f"/runs/{run['id']}/findings/f1/acknowledgement")
+        return f"{run['id']}/f1"
+
+    async def withdraw_acknowledgement(self):
+        target = await self.acknowledge_finding()
+        await self._ok("DELETE", f"/runs/{target.replace('/', '/findings/')}/acknowledgement")
+        return target
+
     async def create_token(self):
         return (await self._ok("POST", "/tokens", json={"name": "t", "role": "viewer"}))["id"]
 

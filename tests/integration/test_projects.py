@@ -59,7 +59,8 @@ async def things(api, worker_api, members, report):
         {"kind": "checkpoint", "name": "c", "digest": "sha256:" + "7" * 64, "step": 1, "files": files, "metadata": {}},
     ]  # fmt: skip
     metrics = [{"key": "loss", "steps": [1], "values": [2.0], "times": [1.0]}]
-    answer = await report(run_id, state="running", metrics=metrics, artifacts=artifacts)
+    seen = {"id": "f1", "detector": "spike", "step": 1, "message": "secret"}
+    answer = await report(run_id, state="running", metrics=metrics, artifacts=artifacts, findings=[seen])
     assert answer.status_code == 200, answer.text
     label = {"dataset": digest, "document_id": "d", "score": 3}
     assert (await left.post("/api/v1/labels", json=label)).status_code == 200
@@ -74,6 +75,7 @@ async def things(api, worker_api, members, report):
     return {
         "run_id": run_id, "ended": other, "digest": digest, "dataset": digest, "document_id": "d", "key": "loss",
         "evaluation_id": evaluation, "path": "samples.jsonl", "name": "secret", "token_id": members["left_token"],
+        "other_id": evaluation, "finding_id": "f1",
         "session_id": session, "project_id": "left", "user_id": user, "sha256": sha256,
         "webhook_id": "w", "delivery_id": "1",
     }  # fmt: skip
@@ -129,6 +131,8 @@ async def test_lists_hold_what_is_ones_own(api, members, things):
         assert (await api.get(f"/api/v1{url}?project=right")).json()["items"] == [], url
         header = {"X-Headrace-Project": "right"}
         assert (await api.get(f"/api/v1{url}", headers=header)).json()["items"] == [], url
+    assert (await members["right"].get("/api/v1/attention")).json() == {"proposals": [], "findings": []}
+    assert len((await members["left"].get("/api/v1/attention")).json()["findings"]) == 1
     assert [p["id"] for p in (await members["right"].get("/api/v1/projects")).json()["items"]] == ["right"]
     assert {t["project"] for t in (await members["right"].get("/api/v1/tokens")).json()["items"]} == {"right"}
     audit = (await members["right"].get("/api/v1/audit")).json()["items"]

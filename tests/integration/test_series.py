@@ -204,3 +204,20 @@ async def test_ranges_outside_and_backwards(api, send, read):
 
 def test_levels_are_what_the_documents_say():
     assert [1 << FACTOR_BITS * level for level in range(1, NUM_LEVELS + 1)] == [16, 256, 4096, 65_536]
+
+
+async def test_times_of_first_points_stand_beside_their_buckets(api, launch, core, read):
+    run = await launch()
+    columns = [
+        points.Points("loss", 0, list(range(100)), [1.0] * 100, [1.7e9 + step / 2 for step in range(100)]),
+        points.Points("loss", 1, [50, 51], [2.0, 2.0], [1.8e9, 1.8e9 + 1]),
+    ]
+    async with core.state.database.begin() as session:
+        await points.store(session, run["id"], columns)
+    apart = await read(run["id"], "loss", buckets=10, times=True)
+    assert apart[0]["times"] == [1.7e9 + step / 2 for step in apart[0]["steps"]]
+    assert apart[1]["times"] == [1.8e9] and len(apart[1]["steps"]) == 1
+    (line,) = await read(run["id"], "loss", flatten=True, times=True)
+    assert line["times"][48:52] == [1.7e9 + 24, 1.7e9 + 24.5, 1.8e9, 1.8e9 + 1]
+    (plain, _) = await read(run["id"], "loss", buckets=10)
+    assert plain["times"] == []

@@ -21,8 +21,9 @@ from workers.monitoring.records import make_finding, make_intervention, report_f
 from workers.monitoring.scales import Scale
 from workers.monitoring.telemetry import AFTER_UPDATE, Decision, Settings, Telemetry, by_layer
 from workers.specs.events import Finding, Intervention
-from workers.specs.monitoring import FindingKind, Monitoring, Rule
+from workers.specs.monitoring import FindingKind, Mode, Monitoring, Rule
 
+MODES: tuple[Mode, ...] = ("shadow", "approve", "auto")
 SPIKES = {"loss": "loss_spike", "grad_norm": "gradient_spike", "update_norm": "update_spike"}
 ORDER = ("non_finite", "odd_batch", *SPIKES.values(), *get_args(FindingKind))
 """Of findings with the same onset the first in this order is taken for the cause."""
@@ -147,6 +148,12 @@ class Controller:
         self._take_up(plan, situation.step)
         plan.decision.interventions.append(incident.intervention.model_copy(deep=True))
         return plan.decision
+
+    def set_mode(self, mode: str) -> None:
+        """A person changes what it may do. What waits for an answer goes on waiting."""
+        if mode not in MODES:
+            raise ValueError(f"mode {mode!r} is none of {', '.join(MODES)}")
+        self.mode = mode
 
     def resumed(self) -> list[Intervention]:
         """The hold is over; with a new budget. A proposal that was not answered is rejected."""

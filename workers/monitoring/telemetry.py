@@ -116,6 +116,10 @@ class Watch(Protocol):
         """A person's answer to a proposed intervention. Raises ValueError when none of this id waits."""
         ...
 
+    def set_mode(self, mode: str) -> None:
+        """What it may do from now on: `shadow`, `approve` or `auto`. Raises ValueError for another."""
+        ...
+
     def resumed(self) -> list[Intervention]:
         """A person lets the run go on: ends the hold, renews a used-up budget. A proposal counts as rejected."""
         ...

@@ -166,13 +166,32 @@ class EvaluationItems(Message):
     items: list[EvaluationItem] = Field(max_length=5000)
 
 
+CommandKind = Literal[
+    "stop",
+    "checkpoint",
+    "pause",
+    "resume",
+    "rollback",
+    "skip",
+    "set_lr_scale",
+    "set_clip",
+    "set_mode",
+    "approve",
+    "reject",
+]
+
+
 class Command(Message):
     """What a person or the service asks of a running worker."""
 
     id: str
-    kind: Literal["stop", "checkpoint", "pause", "resume", "rollback", "set_lr_scale", "set_clip", "approve", "reject"]
-    """`approve` and `reject` answer a proposed intervention: {"intervention": its id}."""
+    kind: CommandKind
     arguments: dict[str, Any] = Field(default_factory=dict)
+    """`rollback` {"step"}: to the newest checkpoint of at most so many steps. `skip` {"batches"}: the next ones.
+
+    `set_lr_scale` {"value"}: a factor of the scheduled rate. `set_clip` {"value"}: the limit. `set_mode` {"mode"}: what
+    the controller may do from now on. `approve` and `reject` {"intervention"}: the id of a proposed one.
+    """
 
 
 class Reply(Message):

@@ -87,6 +87,8 @@ class Controls:
                 self._answer(command)
             elif command.kind == "rollback":
                 self.go_back(int(command.arguments.get("step", step)))
+            elif command.kind in {"skip", "set_mode"}:
+                self._steer(command)
             else:
                 self._scale(command)
         except (ValueError, TypeError) as error:
@@ -104,6 +106,21 @@ class Controls:
         for intervention in interventions:
             self.engine.reporter.intervention(intervention)
 
+    def _steer(self, command: Command) -> None:
+        """`skip` {"batches": how many come next}, `set_mode` {"mode": `shadow`, `approve` or `auto`}."""
+        engine, step = self.engine, self.engine.state.step
+        if command.kind == "set_mode":
+            engine.watch.set_mode(str(command.arguments.get("mode")))
+            engine.reporter.event(
+                "note", f"controller mode is {command.arguments['mode']} from step {step} on", step=step
+            )
+            return
+        count = command.arguments.get("batches")
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError('it needs {"batches": a whole number above 0}')
+        engine.state.skip_next(count)
+        self._tell(command, "skip_batches", f"skip {count}", {}, {"skip_batches": count})
+
     def _scale(self, command: Command) -> None:
         """`set_lr_scale` {"value": factor of the scheduled rate}, `set_clip` {"value": the limit of the clipping}."""
         engine = self.engine
@@ -116,16 +133,23 @@ class Controls:
         else:
             name, before, after = "clip_scale", engine.watch.clip_scale, value / engine.spec.clipping.limit
             engine.watch.clip_scale = after
-        engine.reporter.intervention(
+        action = "scale_lr" if name == "lr_scale" else "tighten_clip"
+        self._tell(command, action, f"{command.kind} {value:g}", {name: before}, {name: after})
+
+    def _tell(self, command: Command, action: str, rule: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Report what a person has done; there is nothing to be verified."""
+        step = self.engine.state.step
+        self.engine.reporter.intervention(
             Intervention(
                 id=f"command-{command.id}",
-                step=engine.state.step,
-                action="scale_lr" if name == "lr_scale" else "tighten_clip",
+                step=step,
+                action=action,
                 author=str(command.arguments.get("author", "person")),
-                rule=f"{command.kind} {value:g}",
-                before={name: before},
-                after={name: after},
+                rule=rule,
+                before=before,
+                after=after,
+                cost_steps=int(after.get("skip_batches", 0)),
                 outcome="recovered",
-                outcome_step=engine.state.step,
+                outcome_step=step,
             )
         )

@@ -31,6 +31,9 @@ class NoWatch:
     def answer(self, intervention_id: str, approved: bool, author: str, step: int) -> Decision:
         raise ValueError("monitoring is off: nothing waits for an answer")
 
+    def set_mode(self, mode: str) -> None:
+        raise ValueError("monitoring is off in this run's spec: there is no controller")
+
     def resumed(self) -> list[Intervention]:
         self.hold = None
         return []

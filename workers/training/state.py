@@ -87,6 +87,11 @@ class TrainerState:
             number, left = 0, left - (stop - number)
         self._skip(through.stage, number, max(number + left, through.number + 1))
 
+    def skip_next(self, num_batches: int) -> None:
+        """Leave out the batches that would come next in this stage."""
+        start = self.stage_batches[-1]
+        self._skip(self.stage, start, start + num_batches)
+
     def _skip(self, stage: int, start: int, stop: int) -> None:
         if stop > start:
             self.skipped.append((stage, start, stop))

@@ -240,3 +240,30 @@ def test_the_command_line_names_each_wrong_field(dataset: Path, tmp_path: Path) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "/num_steps" in done.stderr and "learning_rate" in done.stderr
+
+
+def test_people_leave_batches_out_and_set_the_mode(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    reporter = commands_at(
+        {
+            2: Command(id="a", kind="skip", arguments={"batches": 3}),
+            4: Command(id="b", kind="skip", arguments={"batches": 0}),
+            5: Command(id="c", kind="set_mode", arguments={"mode": "shadow"}),
+            6: Command(id="d", kind="set_mode", arguments={"mode": "bold"}),
+        }
+    )
+    spec = make_spec(monitoring={"mode": "auto"})
+    train(spec, dataset=dataset, out=tmp_path / "skips", reporter=reporter)
+    reporter.flush()
+    assert reporter.batch.acks == ["a", "b", "c", "d"]
+    (told,) = [i for i in reporter.batch.interventions if i.action == "skip_batches"]
+    assert told.after == {"skip_batches": 3} and told.cost_steps == 3 and told.outcome == "recovered"
+    warnings = [e.message for e in reporter.batch.events if e.kind == "warning" and e.message.startswith("command")]
+    assert len(warnings) == 2 and "batches" in warnings[0] and "bold" in warnings[1]
+    assert any("controller mode is shadow" in e.message for e in reporter.batch.events)
+    plain = MemoryReporter()
+    train(spec, dataset=dataset, out=tmp_path / "plain", reporter=plain)
+    skipped, whole = dict(reporter.series("loss")), dict(plain.series("loss"))
+    skip_from = told.step
+    assert skipped.keys() == whole.keys()  # the number of steps stays
+    assert all(skipped[step] == whole[step] for step in range(skip_from))
+    assert skipped[skip_from] != whole[skip_from]  # another batch

@@ -16,6 +16,13 @@ export const deleteRun = (id: string, confirm: string) => api.DELETE('/api/v1/ru
 export const sendCommand = (id: string, kind: Schemas['CommandRequest']['kind'], args: Record<string, unknown> = {}) =>
   dataOf(api.POST('/api/v1/runs/{run_id}/commands', { params: { path: { run_id: id } }, body: { kind, arguments: args } }));
 
+/** `seen`: a person has seen the finding; else it asks again. */
+export const acknowledge = (runId: string, findingId: string, seen: boolean) => {
+  const params = { path: { run_id: runId, finding_id: findingId } };
+  const url = '/api/v1/runs/{run_id}/findings/{finding_id}/acknowledgement' as const;
+  return dataOf(seen ? api.PUT(url, { params }) : api.DELETE(url, { params }));
+};
+
 export const commandsQuery = (id: string, live: boolean) =>
   queryOptions({
     queryKey: [...keys.run(id), 'commands'],

@@ -17,6 +17,7 @@ export type EvaluationSummary = Schemas['EvaluationSummary'];
 export const keys = {
   session: ['session'] as const,
   health: ['health'] as const,
+  attention: ['attention'] as const,
   runs: ['runs'] as const,
   run: (id: string) => ['runs', id] as const,
   series: (id: string) => ['runs', id, 'series'] as const,
@@ -90,16 +91,16 @@ export interface StepRange {
   to?: number | undefined;
 }
 
-export const metricQuery = (id: string, key: string, range: StepRange, buckets: number) =>
+export const metricQuery = (id: string, key: string, range: StepRange, buckets: number, times = false) =>
   queryOptions({
-    queryKey: [...keys.metric(id, key), range.from ?? null, range.to ?? null, buckets],
+    queryKey: [...keys.metric(id, key), range.from ?? null, range.to ?? null, buckets, times],
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) =>
       dataOf(
         api.GET('/api/v1/runs/{run_id}/metrics/{key}', {
           params: {
             path: { run_id: id, key },
-            query: { from_step: range.from, to_step: range.to, buckets },
+            query: { from_step: range.from, to_step: range.to, buckets, times },
           },
           signal,
         }),
@@ -119,6 +120,13 @@ export const findingsQuery = (id: string) =>
     queryFn: ({ signal }) =>
       dataOf(api.GET('/api/v1/runs/{run_id}/findings', { params: { path: { run_id: id } }, signal })),
   });
+
+/** What waits for a person, over all runs. */
+export const attentionQuery = queryOptions({
+  queryKey: keys.attention,
+  refetchInterval: 30_000,
+  queryFn: ({ signal }) => dataOf(api.GET('/api/v1/attention', { signal })),
+});
 
 export const presetsQuery = queryOptions({
   queryKey: ['presets'],

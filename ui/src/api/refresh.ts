@@ -11,15 +11,15 @@ export function staleKeys(message: StreamMessage): QueryKey[] {
   if (!id) return [];
   switch (message.type) {
     case 'run':
-      return [[...keys.runs, 'list'], keys.run(id)];
+      return [[...keys.runs, 'list'], keys.run(id), keys.attention];
     case 'metrics':
       return [[...keys.runs, id, 'metric'], keys.series(id), keys.run(id), [...keys.runs, 'list']];
     case 'event':
       return [keys.events(id), keys.run(id)];
     case 'intervention':
-      return [keys.interventions(id), keys.run(id)];
+      return [keys.interventions(id), keys.run(id), keys.attention];
     case 'finding':
-      return [keys.findings(id)];
+      return [keys.findings(id), keys.attention];
     default:
       return [];
   }

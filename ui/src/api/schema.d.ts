@@ -168,6 +168,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for a person
+         * @description Interventions to be approved or rejected, and findings of two weeks that nobody has acknowledged.
+         */
+        get: operations["get_attention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/findings/{finding_id}/acknowledgement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * A person has seen a finding
+         * @description It asks for nobody any more. What the controller does is not changed by it.
+         */
+        put: operations["acknowledge_finding"];
+        post?: never;
+        /**
+         * A finding asks for a person again
+         * @description Takes an acknowledgement back.
+         */
+        delete: operations["withdraw_acknowledgement"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -878,6 +922,46 @@ export interface paths {
          * @description Single items with what the model did.
          */
         get: operations["list_evaluation_items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/against/{other_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Evaluations
+         * @description The mean difference over the items that both have, whole and by slice. 422 for evaluations of different tasks.
+         */
+        get: operations["compare_evaluations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/evaluations/{evaluation_id}/against/{other_id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Item Pairs
+         * @description Items with what both models did, those whose scores differ most first.
+         */
+        get: operations["list_item_pairs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1761,6 +1845,30 @@ export interface components {
          */
         RunState: "queued" | "running" | "paused" | "cancelling" | "completed" | "failed" | "crashed" | "cancelled";
         /**
+         * Answer
+         * @description What one of the two did with an item.
+         */
+        Answer: {
+            /** Score */
+            score: number;
+            /** Correct */
+            correct: boolean | null;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Attention
+         * @description Proposals and findings, the newest first; at most a hundred of each.
+         */
+        Attention: {
+            /** Proposals */
+            proposals?: components["schemas"]["Proposal"][];
+            /** Findings */
+            findings?: components["schemas"]["UnseenFinding"][];
+        };
+        /**
          * AuditRecord
          * @description One change, as the audit log has it.
          */
@@ -1871,6 +1979,11 @@ export interface components {
              * @description Points of the bucket that are NaN or infinite; the other figures are over the finite ones.
              */
             num_nonfinite?: number[];
+            /**
+             * Times
+             * @description Unix seconds of the bucket's first point, where asked for; null when the point itself is no longer kept.
+             */
+            times?: (number | null)[];
         };
         /**
          * Calibration
@@ -2023,11 +2136,16 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @description `approve` and `reject` answer a proposed intervention: {"intervention": its id}.
              * @enum {string}
              */
-            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr_scale" | "set_clip" | "approve" | "reject";
-            /** Arguments */
+            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "skip" | "set_lr_scale" | "set_clip" | "set_mode" | "approve" | "reject";
+            /**
+             * Arguments
+             * @description `rollback` {"step"}: to the newest checkpoint of at most so many steps. `skip` {"batches"}: the next ones.
+             *
+             *     `set_lr_scale` {"value"}: a factor of the scheduled rate. `set_clip` {"value"}: the limit. `set_mode` {"mode"}: what
+             *     the controller may do from now on. `approve` and `reject` {"intervention"}: the id of a proposed one.
+             */
             arguments?: {
                 [key: string]: unknown;
             };
@@ -2041,8 +2159,13 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr_scale" | "set_clip" | "approve" | "reject";
-            /** Arguments */
+            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "skip" | "set_lr_scale" | "set_clip" | "set_mode" | "approve" | "reject";
+            /**
+             * Arguments
+             * @description `rollback` {"step"}, `skip` {"batches"}, `set_lr_scale` and `set_clip` {"value"}, `set_mode` {"mode"}.
+             *
+             *     `approve` and `reject` {"intervention"}: the id of a proposed one.
+             */
             arguments?: {
                 [key: string]: unknown;
             };
@@ -2329,6 +2452,21 @@ export interface components {
             vocab_size?: number | null;
         };
         /**
+         * EvaluationComparison
+         * @description Who is told apart from whom, and where.
+         */
+        EvaluationComparison: {
+            a: components["schemas"]["EvaluationSummary"];
+            b: components["schemas"]["EvaluationSummary"];
+            /** @description None: they have no item in common that was kept. */
+            whole: components["schemas"]["PairedSlice"] | null;
+            /**
+             * Slices
+             * @description The largest first.
+             */
+            slices: components["schemas"]["PairedSlice"][];
+        };
+        /**
          * EvaluationSummary
          * @description Scores of one checkpoint on one task.
          */
@@ -2408,6 +2546,10 @@ export interface components {
              * Format: date-time
              */
             time: string;
+            /** Acknowledged At */
+            acknowledged_at?: string | null;
+            /** Acknowledged By */
+            acknowledged_by?: string | null;
         };
         /**
          * Health
@@ -2555,6 +2697,18 @@ export interface components {
              * Format: date-time
              */
             time: string;
+        };
+        /**
+         * ItemPair
+         * @description One item with what both did.
+         */
+        ItemPair: {
+            /** Item Id */
+            item_id: string;
+            /** Slice */
+            slice: string;
+            a: components["schemas"]["Answer"];
+            b: components["schemas"]["Answer"];
         };
         /**
          * Label
@@ -2860,6 +3014,13 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Page[ItemPair] */
+        Page_ItemPair_: {
+            /** Items */
+            items: components["schemas"]["ItemPair"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Page[Label] */
         Page_Label_: {
             /** Items */
@@ -2939,6 +3100,33 @@ export interface components {
             left: number;
             /** Right */
             right: number;
+        };
+        /**
+         * PairedSlice
+         * @description Items that both have: the mean of a - b (points of accuracy in [-1, 1], or of the score) with its interval.
+         */
+        PairedSlice: {
+            /** Slice */
+            slice: string;
+            /** Num Items */
+            num_items: number;
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number | null;
+            /**
+             * High
+             * @description 95 % by the normal approximation over paired items; null for a single item.
+             */
+            high: number | null;
+            /** Both Right */
+            both_right: number;
+            /** Only A */
+            only_a: number;
+            /** Only B */
+            only_b: number;
+            /** Both Wrong */
+            both_wrong: number;
         };
         /**
          * Part
@@ -3062,6 +3250,18 @@ export interface components {
              * @description Runs that workers may have at a time; None: as many as there is room for.
              */
             max_running?: number | null;
+        };
+        /**
+         * Proposal
+         * @description An intervention that a live run proposes.
+         */
+        Proposal: {
+            /** Run Id */
+            run_id: string;
+            /** Run Name */
+            run_name: string;
+            run_state: components["schemas"]["RunState"];
+            intervention: components["schemas"]["InterventionRecord"];
         };
         /**
          * Reply
@@ -3684,6 +3884,18 @@ export interface components {
             expires_at?: string | null;
         };
         /**
+         * UnseenFinding
+         * @description A finding that nobody has acknowledged.
+         */
+        UnseenFinding: {
+            /** Run Id */
+            run_id: string;
+            /** Run Name */
+            run_name: string;
+            run_state: components["schemas"]["RunState"];
+            finding: components["schemas"]["FindingRecord"];
+        };
+        /**
          * UserChange
          * @description What is to be changed of a user; what is left out stays. `roles` replace all that there were.
          */
@@ -4264,7 +4476,7 @@ export interface operations {
                 /** @description Name of the token or user. */
                 actor?: string | null;
                 /** @description Any of these actions. */
-                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "project.create" | "project.change" | "project.delete" | "user.create" | "user.change" | "user.delete" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect" | "schedule.create" | "schedule.edit" | "schedule.delete" | "schedule.run" | "webhook.create" | "webhook.edit" | "webhook.delete" | "webhook.secret" | "webhook.test" | "webhook.retry")[] | null;
+                action?: ("run.launch" | "run.cancel" | "run.command" | "run.delete" | "finding.acknowledge" | "finding.withdraw" | "token.create" | "token.revoke" | "login.link" | "session.start" | "session.end" | "project.create" | "project.change" | "project.delete" | "user.create" | "user.change" | "user.delete" | "label.put" | "label.delete" | "dataset.delete" | "storage.collect" | "schedule.create" | "schedule.edit" | "schedule.delete" | "schedule.run" | "webhook.create" | "webhook.edit" | "webhook.delete" | "webhook.secret" | "webhook.test" | "webhook.retry")[] | null;
                 /** @description Id of what was changed. */
                 target?: string | null;
                 /** @description Not before this moment. */
@@ -4288,6 +4500,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_AuditRecord_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_attention: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attention"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_finding: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+                finding_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingRecord"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_acknowledgement: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+                finding_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingRecord"];
                 };
             };
             /** @description The request was refused; the body says why. */
@@ -4843,6 +5184,8 @@ export interface operations {
                 buckets?: number;
                 /** @description One line: where branches overlap, the newest counts. Else one entry a branch. */
                 flatten?: boolean;
+                /** @description With the time of each bucket's first point. */
+                times?: boolean;
                 /** @description Only what belongs to this project. */
                 project?: string | null;
             };
@@ -6090,6 +6433,100 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_EvaluationItem_"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_evaluations: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                evaluation_id: string;
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationComparison"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_item_pairs: {
+        parameters: {
+            query?: {
+                slice?: string | null;
+                /** @description Who was right. */
+                outcome?: ("both_right" | "only_a" | "only_b" | "both_wrong") | null;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                limit?: number;
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                evaluation_id: string;
+                other_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ItemPair_"];
                 };
             };
             /** @description The request was refused; the body says why. */

@@ -6,8 +6,19 @@ import { color, faint } from './palette';
 import type { Scale } from './scale';
 
 export const GUTTER = 44;
-export const RIGHT = 8;
+export const RIGHT = 14;
 const FONT = '11px Inter, system-ui, sans-serif';
+
+/** Steps between ticks of a time axis, in seconds. */
+const SECONDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400, 172_800, 604_800, 2_592_000];
+
+/** How x is written, and whether it is seconds. */
+export interface XText {
+  format: (value: number) => string;
+  seconds?: boolean;
+}
+
+export const STEPS: XText = { format: formatStep };
 
 export interface PanelView {
   x: [number, number];
@@ -23,10 +34,18 @@ export interface PanelHandlers {
   onCursor: (step: number | null) => void;
 }
 
-function axes(format: (value: number) => string, withX: boolean, log: boolean): uPlot.Axis[] {
+function axes(format: (value: number) => string, withX: boolean, log: boolean, xText: XText): uPlot.Axis[] {
   const text = { stroke: color('--text3'), font: FONT, ticks: { show: false } };
   return [
-    { ...text, show: withX, size: 24, grid: { show: false }, space: 90, values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? formatStep(v) : '')) },
+    {
+      ...text,
+      show: withX,
+      size: 24,
+      grid: { show: false },
+      space: 90,
+      ...(xText.seconds ? { incrs: SECONDS } : {}),
+      values: (_, ticks) => ticks.map((v) => (Number.isInteger(v) ? xText.format(v) : '')),
+    },
     {
       ...text,
       size: GUTTER,
@@ -97,6 +116,7 @@ export function panelOptions(input: {
   syncKey: string;
   format: (value: number) => string;
   formatTick: (value: number) => string;
+  xText: XText;
   view: () => PanelView;
   handlers: () => PanelHandlers;
 }): uPlot.Options {
@@ -111,9 +131,11 @@ export function panelOptions(input: {
     bands,
     scales: {
       x: { time: false, range: () => view().x },
-      y: { distr: view().log ? 3 : 1, range: (_u, low, high) => view().scale?.range ?? [low ?? 0, high ?? 1] },
+      // without points there is no range yet, and a logarithm has no 0
+      y: { distr: view().log ? 3 : 1, range: (_u, low, high) => view().scale?.range ?? [low ?? (view().log ? 0.1 : 0), high ?? 1] },
     },
-    axes: axes(input.formatTick, input.withX, view().log),
+    axes: axes(input.formatTick, input.withX, view().log, input.xText),
+    focus: { alpha: 0.25 },
     cursor: {
       y: false,
       sync: { key: input.syncKey, setSeries: false },

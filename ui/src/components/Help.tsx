@@ -7,6 +7,8 @@ const KEYS = [
   ['/', 'Search in this page'],
   ['j  k', 'Next, previous row'],
   ['Enter', 'Open the row'],
+  ['x', 'Select the run of the row (list of runs)'],
+  ['c', 'Compare what is selected'],
   ['h  l', 'Other document of a cluster'],
   ['0 to 5', 'Label a sample (label mode)'],
   ['u', 'Take the last label back'],

@@ -1,7 +1,7 @@
 // The frame: rail (a drawer under 768 px), top bar, page.
 import { Drawer, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconChartLine, IconChecklist, IconCpu, IconDatabase, IconMenu2, IconMoon, IconRocket, IconSettings, IconSun, IconClock, IconWebhook } from '@tabler/icons-react';
+import { IconChartLine, IconChecklist, IconCpu, IconDatabase, IconGitCompare, IconHome, IconMenu2, IconMoon, IconRocket, IconSettings, IconSun, IconClock, IconWebhook } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useLocation } from '@tanstack/react-router';
 import { useEffect, type ReactNode } from 'react';
@@ -10,16 +10,28 @@ import { HelpButton } from './Help';
 import { ProjectSwitch } from './ProjectSwitch';
 
 const NAVIGATION = [
-  { heading: null, links: [{ to: '/launch', label: 'Launch', icon: IconRocket }] },
+  {
+    heading: null,
+    links: [
+      { to: '/', label: 'Overview', icon: IconHome },
+      { to: '/launch', label: 'Launch', icon: IconRocket },
+    ],
+  },
   { heading: 'Data', links: [{ to: '/datasets', label: 'Datasets', icon: IconDatabase }] },
-  { heading: 'Training', links: [{ to: '/runs', label: 'Runs', icon: IconChartLine }] },
+  {
+    heading: 'Training',
+    links: [
+      { to: '/runs', label: 'Runs', icon: IconChartLine },
+      { to: '/compare', label: 'Compare', icon: IconGitCompare },
+    ],
+  },
   { heading: 'Evaluation', links: [{ to: '/evaluations', label: 'Evaluations', icon: IconChecklist }] },
   { heading: 'Operations', links: [{ to: '/schedules', label: 'Schedules', icon: IconClock }, { to: '/workers', label: 'Workers', icon: IconCpu }, { to: '/webhooks', label: 'Webhooks', icon: IconWebhook }, { to: '/settings', label: 'Settings', icon: IconSettings }] },
 ] as const;
 
 function Brand() {
   return (
-    <Link to="/runs" className="brand">
+    <Link to="/" className="brand">
       <svg width="20" height="20" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2.2" strokeLinecap="round" aria-hidden>
         <path d="M2 6c4 0 5 2.5 9 2.5S17 6 22 6M2 12c4 0 5 2.5 9 2.5s6-2.5 11-2.5M2 18c4 0 5 2.5 9 2.5s6-2.5 11-2.5" />
       </svg>
@@ -57,7 +69,7 @@ function Rail() {
           <div key={group.links[0].to}>
             {group.heading && <div className="rail-heading">{group.heading}</div>}
             {group.links.map((link) => (
-              <Link key={link.to} to={link.to} className="rail-link" aria-current={path.startsWith(link.to) ? 'page' : undefined}>
+              <Link key={link.to} to={link.to} className="rail-link" aria-current={(link.to === '/' ? path === '/' : path.startsWith(link.to)) ? 'page' : undefined}>
                 <link.icon size={16} stroke={1.75} aria-hidden />
                 {link.label}
                 {link.to === '/runs' && live > 0 && <span className="rail-count">{live} live</span>}

@@ -24,21 +24,24 @@ export interface Curve {
 
 const none = (): Points => ({ steps: [], min: [], max: [], mean: [] });
 
-function push(to: Points, from: Buckets, i: number): void {
-  to.steps.push(from.steps[i] ?? 0);
+function push(to: Points, from: Buckets, i: number, x: number): void {
+  to.steps.push(x);
   to.min.push(from.min[i] ?? null);
   to.max.push(from.max[i] ?? null);
   to.mean.push(from.mean[i] ?? null);
 }
 
-/** A later branch takes over from its first step on; what an earlier one had from there is abandoned. */
-export function mergeBranches(branches: Buckets[]): Curve {
+/**
+ * A later branch takes over from its first step on; what an earlier one had from there is abandoned.
+ * `at` says where a step of a branch lies along x.
+ */
+export function mergeBranches(branches: Buckets[], at: (step: number, branch: number) => number = (step) => step): Curve {
   const ordered = [...branches].filter((b) => b.steps.length > 0).sort((a, b) => a.branch - b.branch);
   const curve: Curve = { live: none(), abandoned: [] };
   ordered.forEach((branch, index) => {
     const fork = Math.min(Infinity, ...ordered.slice(index + 1).map((later) => later.steps[0] ?? Infinity));
     const rest = none();
-    branch.steps.forEach((step, i) => push(step < fork ? curve.live : rest, branch, i));
+    branch.steps.forEach((step, i) => push(step < fork ? curve.live : rest, branch, i, at(step, branch.branch)));
     if (rest.steps.length > 0) curve.abandoned.push({ ...rest, branch: branch.branch, fork });
   });
   return curve;

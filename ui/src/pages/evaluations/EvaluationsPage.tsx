@@ -11,8 +11,27 @@ import { When } from '../../components/When';
 import { formatFigure, formatStep } from '../../figures/numbers';
 import { spellOut } from '../../figures/words';
 import './evaluations.css';
+import { PairCard } from './PairCard';
 
-function TaskTable({ task, rows, open, onOpen }: { task: string; rows: EvaluationSummary[]; open: string | undefined; onOpen: (id: string) => void }) {
+interface Sides {
+  a?: string | undefined;
+  b?: string | undefined;
+}
+
+/** Choose a row as A or B; the other side stays when it is of the same task. */
+function SideButtons({ row, sides, onSide }: { row: EvaluationSummary; sides: Sides; onSide: (side: 'a' | 'b') => void }) {
+  return (
+    <span className="side-buttons" role="group" aria-label={`${row.run_name} as`}>
+      {(['a', 'b'] as const).map((side) => (
+        <button key={side} data-side={side} aria-pressed={sides[side] === row.id} aria-label={`${side.toUpperCase()}: ${row.run_name}`} onClick={() => onSide(side)}>
+          {side.toUpperCase()}
+        </button>
+      ))}
+    </span>
+  );
+}
+
+function TaskTable({ task, rows, open, onOpen, sides, onSide }: { task: string; rows: EvaluationSummary[]; open: string | undefined; onOpen: (id: string) => void; sides: Sides; onSide: (side: 'a' | 'b', row: EvaluationSummary) => void }) {
   const metric = rows[0]?.metric ?? '';
   const chance = rows[0]?.chance ?? null;
   const lower = metric === 'bits_per_byte';
@@ -33,6 +52,11 @@ function TaskTable({ task, rows, open, onOpen }: { task: string; rows: Evaluatio
         <table className="table score-table">
           <thead>
             <tr>
+              {rows.length > 1 && (
+                <th className="side-column-head">
+                  <span className="visually-hidden">Hold against each other</span>
+                </th>
+              )}
               <th>Run</th>
               <th className="only-wide">
                 <span className="visually-hidden">Interval</span>
@@ -46,7 +70,12 @@ function TaskTable({ task, rows, open, onOpen }: { task: string; rows: Evaluatio
           </thead>
           <tbody>
             {ranked.map((row) => (
-              <tr key={row.id} aria-selected={row.id === open}>
+              <tr key={row.id} aria-selected={row.id === open || row.id === sides.a || row.id === sides.b}>
+                {rows.length > 1 && (
+                  <td>
+                    <SideButtons row={row} sides={sides} onSide={(side) => onSide(side, row)} />
+                  </td>
+                )}
                 <td>
                   <button className="link-button" onClick={() => onOpen(row.id)} aria-pressed={row.id === open}>
                     {row.run_name}
@@ -138,11 +167,18 @@ function Items({ evaluation }: { evaluation: EvaluationSummary }) {
 }
 
 export function EvaluationsPage() {
-  const { open } = useSearch({ from: '/app/evaluations' });
+  const { open, a, b } = useSearch({ from: '/app/evaluations' });
   const navigate = useNavigate({ from: '/evaluations' });
   const { data, error, refetch } = useQuery(evaluationsQuery());
   const tasks = [...new Set(data?.map((row) => row.task))];
   const chosen = data?.find((row) => row.id === open);
+  const [first, second] = [data?.find((row) => row.id === a), data?.find((row) => row.id === b)];
+  const choose = (side: 'a' | 'b', row: EvaluationSummary) => {
+    const other = side === 'a' ? second : first;
+    const kept = other && other.task === row.task && other.id !== row.id ? other.id : undefined;
+    const own = (side === 'a' ? a : b) === row.id ? undefined : row.id;
+    void navigate({ search: side === 'a' ? { a: own, b: kept } : { a: kept, b: own }, replace: true });
+  };
   return (
     <Page crumbs={[{ label: 'Evaluations' }]}>
       <div className="page-head">
@@ -163,10 +199,15 @@ export function EvaluationsPage() {
           task={task}
           rows={data?.filter((row) => row.task === task) ?? []}
           open={open}
+          sides={{ a, b }}
+          onSide={choose}
           onOpen={(id) => void navigate({ search: { open: id === open ? undefined : id }, replace: true })}
         />
       ))}
-      {chosen && <Items key={chosen.id} evaluation={chosen} />}
+      {first && !second && <p className="muted small">Choose a B of the same task to see the two item by item.</p>}
+      {second && !first && <p className="muted small">Choose an A of the same task to see the two item by item.</p>}
+      {first && second && <PairCard key={`${first.id} ${second.id}`} a={first} b={second} />}
+      {chosen && !(first && second) && <Items key={chosen.id} evaluation={chosen} />}
     </Page>
   );
 }

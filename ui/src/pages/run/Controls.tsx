@@ -1,26 +1,21 @@
 // What a person may ask of a run. A control is "sent" until the worker's next call answers.
 import { Menu } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconCopy, IconDeviceFloppy, IconDots, IconDownload, IconExternalLink, IconLink, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconRefresh, IconRotate, IconTrash } from '@tabler/icons-react';
+import { IconAdjustments, IconArrowBackUp, IconCopy, IconDeviceFloppy, IconDots, IconDownload, IconExternalLink, IconLink, IconPlayerPause, IconPlayerPlay, IconPlayerSkipForward, IconPlayerStop, IconRefresh, IconRobot, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import { cancelRun, commandsQuery, retryRun, sendCommand } from '../../api/commands';
 import { keys, type Run } from '../../api/queries';
 import { Confirm } from '../../components/Confirm';
+import { PopoverButton } from '../../components/PopoverButton';
 import { isTerminal } from '../../components/state';
 import { spellOut } from '../../figures/words';
 import { DeleteRun } from './DeleteRun';
-
-type Kind = Parameters<typeof sendCommand>[1];
-
-function useCommand(run: Run) {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: (kind: Kind) => sendCommand(run.id, kind),
-    onSettled: () => client.invalidateQueries({ queryKey: keys.run(run.id) }),
-  });
-}
+import { RateForm } from './RateForm';
+import { RollbackForm } from './RollbackForm';
+import { SteerDialog, type Steering } from './SteerDialog';
+import { useCommand } from '../../components/useCommand';
 
 /** A run that did not complete is taken up by a new one, from its newest checkpoint. */
 function Retry({ run }: { run: Run }) {
@@ -62,8 +57,10 @@ function LastCommand({ run, error }: { run: Run; error: Error | null }) {
 
 function Cancel({ run, opened, onClose }: { run: Run; opened: boolean; onClose: () => void }) {
   const client = useQueryClient();
-  const cancel = useMutation({
-    mutationFn: () => cancelRun(run.id),
+  const training = run.kind === 'training' && (run.state === 'running' || run.state === 'paused');
+  const [saving, setSaving] = useState(true);
+  const cancel = useMutation<unknown>({
+    mutationFn: () => (training && saving ? sendCommand(run.id, 'stop') : cancelRun(run.id)),
     onSuccess: onClose,
     onSettled: () => client.invalidateQueries({ queryKey: keys.runs }),
   });
@@ -72,13 +69,18 @@ function Cancel({ run, opened, onClose }: { run: Run; opened: boolean; onClose: 
       <p>
         The run ends and cannot be resumed.{run.kind === 'pipeline' ? ' Its stages are cancelled too.' : ''} Checkpoints and curves that were saved stay.
       </p>
+      {training && (
+        <label className="row check-row">
+          <input type="checkbox" checked={saving} onChange={(event) => setSaving(event.target.checked)} /> Write a checkpoint first
+        </label>
+      )}
       {cancel.error && <p className="is-failed">{cancel.error.message}</p>}
     </Confirm>
   );
 }
 
-function More({ run, command, onDelete }: { run: Run; command: ReturnType<typeof useCommand>; onDelete: () => void }) {
-  const live = run.kind === 'training' && run.state === 'running';
+function More({ run, onSteer, onDelete }: { run: Run; onSteer: (what: Steering) => void; onDelete: () => void }) {
+  const live = run.kind === 'training' && (run.state === 'running' || run.state === 'paused');
   return (
     <Menu position="bottom-end" shadow="sm">
       <Menu.Target>
@@ -88,9 +90,14 @@ function More({ run, command, onDelete }: { run: Run; command: ReturnType<typeof
       </Menu.Target>
       <Menu.Dropdown>
         {live && (
-          <Menu.Item leftSection={<IconRotate size={14} />} onClick={() => command.mutate('rollback')}>
-            Roll back to the last checkpoint
-          </Menu.Item>
+          <>
+            <Menu.Item leftSection={<IconPlayerSkipForward size={14} />} onClick={() => onSteer('skip')}>
+              Skip batches…
+            </Menu.Item>
+            <Menu.Item leftSection={<IconRobot size={14} />} onClick={() => onSteer('mode')}>
+              Controller…
+            </Menu.Item>
+          </>
         )}
         {run.mlflow_url && (
           <Menu.Item leftSection={<IconExternalLink size={14} />} component="a" href={run.mlflow_url} target="_blank" rel="noreferrer">
@@ -118,25 +125,37 @@ function More({ run, command, onDelete }: { run: Run; command: ReturnType<typeof
 export function Controls({ run }: { run: Run }) {
   const [opened, dialog] = useDisclosure(false);
   const [deleting, deletion] = useDisclosure(false);
+  const [steering, setSteering] = useState<Steering | null>(null);
   const command = useCommand(run);
   const training = run.kind === 'training';
+  const live = training && (run.state === 'running' || run.state === 'paused');
   return (
     <div className="row wrap controls">
       <LastCommand run={run} error={command.error} />
       {training && run.state === 'running' && (
-        <button className="btn" onClick={() => command.mutate('pause')} disabled={command.isPending}>
+        <button className="btn" onClick={() => command.mutate({ kind: 'pause' })} disabled={command.isPending}>
           <IconPlayerPause size={14} stroke={1.75} /> Pause
         </button>
       )}
       {training && run.state === 'paused' && (
-        <button className="btn" onClick={() => command.mutate('resume')} disabled={command.isPending}>
+        <button className="btn" onClick={() => command.mutate({ kind: 'resume' })} disabled={command.isPending}>
           <IconPlayerPlay size={14} stroke={1.75} /> Resume
         </button>
       )}
       {training && run.state === 'running' && (
-        <button className="btn" onClick={() => command.mutate('checkpoint')} disabled={command.isPending}>
+        <button className="btn" onClick={() => command.mutate({ kind: 'checkpoint' })} disabled={command.isPending}>
           <IconDeviceFloppy size={14} stroke={1.75} /> Checkpoint
         </button>
+      )}
+      {live && (
+        <span className="row wrap secondary-controls">
+          <PopoverButton label="Roll back…" icon={<IconArrowBackUp size={14} stroke={1.75} />}>
+            {(close) => <RollbackForm run={run} command={command} close={close} />}
+          </PopoverButton>
+          <PopoverButton label="LR and clip" icon={<IconAdjustments size={14} stroke={1.75} />}>
+            {(close) => <RateForm run={run} command={command} close={close} />}
+          </PopoverButton>
+        </span>
       )}
       {!isTerminal(run.state) && run.state !== 'cancelling' && (
         <button className="btn danger" onClick={dialog.open}>
@@ -149,7 +168,8 @@ export function Controls({ run }: { run: Run }) {
           <IconCopy size={14} stroke={1.75} /> Launch again…
         </Link>
       )}
-      <More run={run} command={command} onDelete={deletion.open} />
+      <More run={run} onSteer={setSteering} onDelete={deletion.open} />
+      <SteerDialog run={run} what={steering} command={command} onClose={() => setSteering(null)} />
       <DeleteRun run={run} opened={deleting} onClose={deletion.close} />
       <Cancel run={run} opened={opened} onClose={dialog.close} />
     </div>

@@ -5,6 +5,7 @@ import { useEffect } from 'react';
 import { interventionsQuery, seriesQuery, type Run } from '../../api/queries';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
 import { CurvesCard } from './CurvesCard';
+import { FindingList } from './FindingList';
 import { InterventionCard } from './InterventionCard';
 import { InterventionList } from './InterventionList';
 import { LogCard } from './LogCard';
@@ -43,6 +44,7 @@ export default function CurvesTab({ run }: { run: Run }) {
             onClose={() => show(undefined)}
           />
         )}
+        {run.kind === 'training' && <FindingList run={run} onOpen={show} interventions={ordered} />}
         {run.kind === 'training' && <InterventionList interventions={ordered} openId={open?.id} onOpen={show} />}
         <LogCard runId={run.id} />
       </div>

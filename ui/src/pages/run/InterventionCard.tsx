@@ -6,10 +6,11 @@ import type { ReactNode } from 'react';
 import { findingsQuery, type InterventionRecord, type Run } from '../../api/queries';
 import { Sparkline } from '../../charts/Sparkline';
 import { Skeleton } from '../../components/feedback';
-import { OutcomeGlyph, OutcomePill } from '../../components/state';
+import { isTerminal, OutcomeGlyph, OutcomePill } from '../../components/state';
 import { When } from '../../components/When';
 import { changesOf, evidenceFacts, evidenceSeries, spellAction, spellOutcome } from '../../figures/interventions';
 import { formatStep } from '../../figures/numbers';
+import { Approval } from '../../components/Approval';
 import { spellOut } from '../../figures/words';
 
 function Part({ number, title, extra, children }: { number: number; title: string; extra?: ReactNode; children: ReactNode }) {
@@ -130,6 +131,7 @@ export function InterventionCard({ run, intervention, index, total, onStep, onCl
         </Part>
         <Part number={4} title="Outcome" extra={<OutcomePill outcome={outcome} />}>
           <p>{spellOutcome(outcome, intervention.step, intervention.outcome_step)}</p>
+          {outcome === 'proposed' && !isTerminal(run.state) && <Approval run={run} intervention={intervention} />}
         </Part>
       </ol>
       <div className="iv-foot">

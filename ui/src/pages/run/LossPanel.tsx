@@ -1,23 +1,21 @@
 // Training loss: band, smoothed line, held-out loss, and what was rolled back.
 import { useQuery } from '@tanstack/react-query';
-import { useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { metricQuery } from '../../api/queries';
 import type { PanelData } from '../../charts/lines';
 import { Panel, type PanelProps } from '../../charts/Panel';
 import { mergeBranches, smooth } from '../../figures/curves';
 import { formatLoss } from '../../figures/numbers';
+import type { Place } from '../../figures/place';
 import { NOTES } from './panels';
 import { BUCKETS, type SharedPanelProps } from './SeriesPanel';
 
-const STRENGTHS = { off: 0, light: 0.6, strong: 0.9 };
-type Strength = keyof typeof STRENGTHS;
-
-function useLoss(runId: string, range: SharedPanelProps['range'], hasHeldout: boolean, strength: number): PanelData {
+function useLoss(runId: string, range: SharedPanelProps['range'], hasHeldout: boolean, strength: number, place: Place): PanelData {
   const loss = useQuery(metricQuery(runId, 'loss', range, BUCKETS));
   const heldout = useQuery({ ...metricQuery(runId, 'heldout_loss', range, BUCKETS), enabled: hasHeldout });
   return useMemo(() => {
-    const curve = mergeBranches(loss.data ?? []);
-    const held = mergeBranches(heldout.data ?? []).live;
+    const curve = mergeBranches(loss.data ?? [], place.at);
+    const held = mergeBranches(heldout.data ?? [], place.at).live;
     return {
       band: { color: '--s1', steps: curve.live.steps, min: curve.live.min, max: curve.live.max },
       lines: [
@@ -34,35 +32,24 @@ function useLoss(runId: string, range: SharedPanelProps['range'], hasHeldout: bo
         })),
       ],
     };
-  }, [loss.data, heldout.data, strength]);
+  }, [loss.data, heldout.data, strength, place]);
 }
 
-export function LossPanel({ run, range, hasHeldout, overlay, ...rest }: SharedPanelProps & {
+export function LossPanel({ run, range, hasHeldout, overlay, place, smoothing, ...rest }: SharedPanelProps & {
   hasHeldout: boolean;
   withX: boolean;
   overlay: NonNullable<PanelProps['overlay']>;
 }) {
-  const [strength, setStrength] = useState<Strength>('light');
-  const data = useLoss(run.id, range, hasHeldout, STRENGTHS[strength]);
+  const data = useLoss(run.id, range, hasHeldout, smoothing / 100, place);
   return (
     <Panel
       title="Training loss"
-      note={NOTES.loss}
+      note={rest.log ? `${NOTES.loss}, log scale` : NOTES.loss}
       data={data}
       height={264}
       format={formatLoss}
       legend
       overlay={overlay}
-      tools={
-        <label className="row tiny muted smoothing">
-          Smoothing
-          <select value={strength} onChange={(event) => setStrength(event.target.value as Strength)}>
-            {Object.keys(STRENGTHS).map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
-      }
       {...rest}
     />
   );

@@ -3,8 +3,8 @@ import { useQueries } from '@tanstack/react-query';
 import { metricQuery, type StepRange } from '../../api/queries';
 import { mergeBranches, valueAt } from '../../figures/curves';
 import { formatStep } from '../../figures/numbers';
+import { formatOf } from '../../figures/series';
 import { spellOut } from '../../figures/words';
-import { formatOf } from './panels';
 import { BUCKETS } from './SeriesPanel';
 
 const ROWS = 100;

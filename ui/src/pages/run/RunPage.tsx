@@ -9,6 +9,7 @@ import { tabsOf, type TabName } from '../../figures/tabs';
 import { ArtifactsTab } from './ArtifactsTab';
 import { LogTab } from './LogTab';
 import { RunHead } from './RunHead';
+import { ProposalBar } from './ProposalBar';
 import './run.css';
 import { SummaryTab } from './SummaryTab';
 import { StagesTab } from './StagesTab';
@@ -87,6 +88,7 @@ export function RunPage() {
   return (
     <Page crumbs={crumbs}>
       <RunHead run={run} />
+      <ProposalBar run={run} />
       <Tabs run={run} tab={tab} />
       <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         <Suspense fallback={<SkeletonRows rows={8} />}>{content(tab, run)}</Suspense>

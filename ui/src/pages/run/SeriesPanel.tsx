@@ -4,10 +4,13 @@ import { useMemo } from 'react';
 import { metricQuery, type Run, type StepRange } from '../../api/queries';
 import type { Marker, PanelData } from '../../charts/lines';
 import { Panel } from '../../charts/Panel';
-import { mergeBranches } from '../../figures/curves';
+import type { XText } from '../../charts/options';
+import { mergeBranches, smooth } from '../../figures/curves';
 import { formatLr } from '../../figures/numbers';
+import type { Place } from '../../figures/place';
+import { formatOf } from '../../figures/series';
 import { spellOut } from '../../figures/words';
-import { formatOf, NOTES } from './panels';
+import { NOTES } from './panels';
 
 /** Buckets asked for: about one a pixel of a wide plot. */
 export const BUCKETS = 800;
@@ -22,22 +25,29 @@ export interface SharedPanelProps {
   now: number | null;
   onZoom: (from: number, to: number) => void;
   onReset: () => void;
+  place: Place;
+  xText: XText;
+  /** In per cent. */
+  smoothing: number;
+  log: boolean;
 }
 
-export function SeriesPanel({ run, metric, range, log, slot, ...rest }: SharedPanelProps & { metric: string; log: boolean; slot: number; withX: boolean }) {
+export function SeriesPanel({ run, metric, range, log, slot, place, smoothing, ...rest }: SharedPanelProps & { metric: string; slot: number; withX: boolean }) {
   const { data: buckets } = useQuery(metricQuery(run.id, metric, range, BUCKETS));
   const color = metric === 'lr' ? '--s6' : (COLORS[slot % COLORS.length] ?? '--s1');
   const data = useMemo<PanelData>(() => {
-    const curve = mergeBranches(buckets ?? []);
+    const curve = mergeBranches(buckets ?? [], place.at);
+    // a schedule has no noise: smoothing would only bend it
+    const strength = metric === 'lr' ? 0 : smoothing / 100;
     return {
       band: { color, steps: curve.live.steps, min: curve.live.min, max: curve.live.max },
       lines: [
-        { label: 'applied', color, steps: curve.live.steps, values: curve.live.mean },
+        { label: 'applied', color, steps: curve.live.steps, values: smooth(curve.live.mean, strength) },
         ...curve.abandoned.map((branch) => ({ label: branch.branch === curve.abandoned[0]?.branch ? 'rolled back' : `rolled back, ${branch.branch + 1}`, color: '--s4', steps: branch.steps, values: branch.mean, opacity: 0.85, width: 1.25 })),
       ],
     };
-  }, [buckets, color]);
-  const logarithmic = log && metric.endsWith('norm');
+  }, [buckets, color, place, smoothing, metric]);
+  const logarithmic = log && (metric.endsWith('norm') || metric.endsWith('loss'));
   return (
     <Panel
       title={spellOut(metric)}

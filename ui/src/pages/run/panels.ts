@@ -1,15 +1,16 @@
 // Which series get a panel, and how their values are written.
 import type { Run } from '../../api/queries';
-import { formatFigure, formatLoss, formatLr, formatNorm, formatRate } from '../../figures/numbers';
 
 const KNOWN = ['loss', 'grad_norm', 'update_norm', 'lr'];
+/** What only counts along: x can show it. */
+const COUNTERS = new Set(['tokens', 'epoch']);
 const WITHIN = new Set(['heldout_loss']);
 const MAX_PANELS = 8;
 
 /** The well-known first, then the rest by name, without per-layer series. */
 export function panelsOf(keys: string[]): string[] {
   const known = KNOWN.filter((key) => keys.includes(key));
-  const rest = keys.filter((key) => !KNOWN.includes(key) && !(WITHIN.has(key) && keys.includes('loss')) && !key.includes('/')).sort();
+  const rest = keys.filter((key) => !KNOWN.includes(key) && !(WITHIN.has(key) && keys.includes('loss')) && !key.includes('/') && !COUNTERS.has(key)).sort();
   return [...known, ...rest].slice(0, MAX_PANELS);
 }
 
@@ -17,14 +18,6 @@ export function panelsOf(keys: string[]): string[] {
 export function plannedEnd(run: Run): number | null {
   const steps = run.spec['num_steps'];
   return typeof steps === 'number' ? steps : null;
-}
-
-export function formatOf(key: string): (value: number | null) => string {
-  if (key.endsWith('loss')) return formatLoss;
-  if (key === 'lr') return formatLr;
-  if (key.endsWith('norm')) return formatNorm;
-  if (key.endsWith('_per_second')) return (value) => formatRate(value, '');
-  return formatFigure;
 }
 
 /** What stands small beside a panel's title. */

@@ -32,10 +32,13 @@ function Elapsed({ run }: { run: RunSummary }) {
   return <>{formatDuration(elapsedSeconds(run.started_at ?? null, run.finished_at ?? null, now))}</>;
 }
 
-export function RunRow({ run, urgent, nested }: { run: RunSummary; urgent: boolean; nested: boolean }) {
+export function RunRow({ run, urgent, nested, selected, onSelect }: { run: RunSummary; urgent: boolean; nested: boolean; selected: boolean; onSelect: (range: boolean) => void }) {
   const finished = run.finished_at !== null;
   return (
-    <tr className={`run-row ${finished ? 'finished' : ''}`}>
+    <tr className={`run-row ${finished ? 'finished' : ''}`} aria-selected={selected}>
+      <td className="run-box">
+        <input type="checkbox" aria-label={`Select ${run.name}`} checked={selected} onClick={(event) => onSelect(event.shiftKey)} readOnly />
+      </td>
       <td className="run-state">
         <StateGlyph state={run.state} />
       </td>
@@ -46,7 +49,7 @@ export function RunRow({ run, urgent, nested }: { run: RunSummary; urgent: boole
               ↳
             </span>
           )}
-          <Link to="/runs/$runId" params={{ runId: run.id }} className="strong clip run-link" data-row>
+          <Link to="/runs/$runId" params={{ runId: run.id }} className="strong clip run-link" data-row={run.id}>
             {run.name}
           </Link>
           <span className="tag">{spellOut(run.kind)}</span>

@@ -5,15 +5,17 @@ import { useMemo } from 'react';
 import type { RunSummary } from '../../api/queries';
 import { groupOf, GROUPS, type Group } from '../../figures/groups';
 import { RunRow } from './RunRow';
+import type { Selection } from './useSelection';
 
-const COLUMNS = 9;
+const COLUMNS = 10;
 
-function GroupRows({ group, runs, folded, onFold, ids }: {
+function GroupRows({ group, runs, folded, onFold, ids, selection }: {
   group: Group;
   runs: RunSummary[];
   folded: boolean;
   onFold: () => void;
   ids: Set<string>;
+  selection: Selection;
 }) {
   if (runs.length === 0) return null;
   const Chevron = folded ? IconChevronRight : IconChevronDown;
@@ -30,13 +32,13 @@ function GroupRows({ group, runs, folded, onFold, ids }: {
       </tr>
       {!folded &&
         runs.map((run) => (
-          <RunRow key={run.id} run={run} urgent={group === 'Needs you'} nested={run.parent_id != null && ids.has(run.parent_id)} />
+          <RunRow key={run.id} run={run} urgent={group === 'Needs you'} nested={run.parent_id != null && ids.has(run.parent_id)} selected={selection.ids.has(run.id)} onSelect={(range) => selection.toggle(run.id, range)} />
         ))}
     </tbody>
   );
 }
 
-export function RunTable({ runs }: { runs: RunSummary[] }) {
+export function RunTable({ runs, selection }: { runs: RunSummary[]; selection: Selection }) {
   const navigate = useNavigate({ from: '/runs' });
   const { folded = '' } = useSearch({ from: '/app/runs' });
   const closed = folded.split(',').filter(Boolean);
@@ -51,6 +53,9 @@ export function RunTable({ runs }: { runs: RunSummary[] }) {
       <table className="table runs-table">
         <thead>
           <tr>
+            <th className="run-box">
+              <span className="visually-hidden">Select</span>
+            </th>
             <th className="run-state">
               <span className="visually-hidden">State</span>
             </th>
@@ -65,7 +70,7 @@ export function RunTable({ runs }: { runs: RunSummary[] }) {
           </tr>
         </thead>
         {groups.map(({ group, runs: rows }) => (
-          <GroupRows key={group} group={group} runs={rows} folded={closed.includes(group)} onFold={() => fold(group)} ids={ids} />
+          <GroupRows key={group} group={group} runs={rows} folded={closed.includes(group)} onFold={() => fold(group)} ids={ids} selection={selection} />
         ))}
       </table>
     </div>

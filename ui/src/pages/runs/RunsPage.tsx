@@ -1,17 +1,21 @@
 // All runs, grouped by what they want of a person.
-import { useHotkeys } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { runsQuery } from '../../api/queries';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
+import { useKeys } from '../../components/keys';
 import { SearchBox } from '../../components/SearchBox';
 import { Segmented } from '../../components/Segmented';
+import { focusedRow, moveFocus, rowIds } from '../../components/rows';
 import { Page } from '../../components/Shell';
+import { MAX_COMPARED, writeSlots } from '../../figures/compare';
 import { filterRuns, type RunFilter } from '../../figures/groups';
 import { spellOut } from '../../figures/words';
 import { RunTable } from './RunTable';
+import { SelectionBar } from './SelectionBar';
+import { useSelection, type Selection } from './useSelection';
 import './runs.css';
 
 const KINDS = ['pipeline', 'curation', 'training', 'evaluation', 'quality', 'ablation', 'release'] as const;
@@ -22,12 +26,6 @@ function LaunchButton() {
       <IconPlus size={14} stroke={1.75} /> Launch run
     </Link>
   );
-}
-
-function moveFocus(by: number) {
-  const rows = [...document.querySelectorAll<HTMLElement>('[data-row]')];
-  const at = rows.findIndex((row) => row === document.activeElement);
-  rows[Math.min(rows.length - 1, Math.max(0, at + by))]?.focus();
 }
 
 function Filters({ filter, shown, total }: { filter: RunFilter; shown: number; total: number }) {
@@ -58,12 +56,25 @@ function Filters({ filter, shown, total }: { filter: RunFilter; shown: number; t
   );
 }
 
+function selectFocused(selection: Selection) {
+  const id = focusedRow();
+  if (id) selection.toggle(id);
+}
+
 export function RunsPage() {
   const filter = useSearch({ from: '/app/runs' });
   const { data, error, isPending, refetch } = useQuery(runsQuery);
-  useHotkeys([
+  const navigate = useNavigate();
+  const selection = useSelection(rowIds);
+  const compare = () => {
+    if (selection.ids.size > 0 && selection.ids.size <= MAX_COMPARED) void navigate({ to: '/compare', search: { runs: writeSlots([...selection.ids]) } });
+  };
+  useKeys([
     ['j', () => moveFocus(1)],
     ['k', () => moveFocus(-1)],
+    ['x', () => selectFocused(selection)],
+    ['c', compare],
+    ['Escape', selection.clear],
   ]);
   const runs = useMemo(() => filterRuns(data ?? [], filter), [data, filter]);
   return (
@@ -83,7 +94,8 @@ export function RunsPage() {
       {data && data.length > 0 && (
         <>
           <Filters filter={filter} shown={runs.length} total={data.length} />
-          {runs.length > 0 ? <RunTable runs={runs} /> : <Empty title="No run answers this filter" todo="Take a word out of the search, or choose all kinds." />}
+          {runs.length > 0 ? <RunTable runs={runs} selection={selection} /> : <Empty title="No run answers this filter" todo="Take a word out of the search, or choose all kinds." />}
+          <SelectionBar count={selection.ids.size} onCompare={compare} onClear={selection.clear} />
         </>
       )}
     </Page>
