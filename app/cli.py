@@ -12,6 +12,7 @@ from app.commands import (
     again,
     audit,
     backup,
+    control,
     corpus,
     datasets,
     deletion,
@@ -20,6 +21,7 @@ from app.commands import (
     export,
     projects,
     quality,
+    replay,
     reproduce,
     runs,
     stack,
@@ -36,8 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    stack, demo, runs, again, reproduce, deletion, export, estimate, quality, ablation, corpus, datasets, worker,
-    projects, users, tokens, audit, backup,
+    stack, demo, runs, again, control, reproduce, deletion, export, estimate, quality, replay, ablation, corpus,
+    datasets, worker, projects, users, tokens, audit, backup,
 ):  # fmt: skip
     module.register(app)
 

@@ -30,6 +30,8 @@ class CommandStatus(Schema):
     kind: str
     arguments: dict[str, Any]
     state: Literal["sent", "delivered", "applied"]
+    """`applied`: the worker has answered; what it did, or why not, is the intervention `command-ID`."""
+    author: str = ""
     created_at: datetime
 
 

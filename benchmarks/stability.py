@@ -140,13 +140,18 @@ def run(job: Job, dataset: Path) -> Row:
     reporter.flush()
     losses = dict(reporter.series("loss"))  # of steps done again the last time counts
     interventions = {i.id: i for i in reporter.batch.interventions}
+    answered = {kind for rule in spec.monitoring.policy.rules for kind in rule.findings}
+    # What the policy only tells of (speed, memory, ...) is no detection, and neither is what comes before the fault.
+    seen = [f.step for f in reporter.batch.findings if f.evidence.get("cause") in answered]
+    first = 0 if job[0] == "bad_warmup" else onset(job[2])
     return {
         "job": list(job),
         "heldout_loss": summary["heldout_loss"],
         "stopped": stopped,
         "losses": [round(losses.get(step, math.nan), 4) for step in range(spec.num_steps)],
         "acted": [f"{i.step}:{i.action}:{i.evidence.get('cause')}:{i.outcome}" for i in interventions.values()],
-        "detected": min((f.step for f in reporter.batch.findings), default=skip.first_skip),
+        "detected": min((step for step in seen if step >= first), default=skip.first_skip),
+        "num_told": len(reporter.batch.findings) - len(seen),
         "num_acted": len(interventions) + skip.num_skipped,
         "tokens_lost": (sum(i.cost_steps for i in interventions.values()) + skip.num_skipped) * spec.tokens_per_step,
         "cpu_seconds": round(time.process_time() - began, 2),
@@ -212,6 +217,7 @@ def policy_row(rows: dict[Job, Row], policy: str, best: str | None) -> Row:
         "early": mean([float(lead >= 0) for lead in leads]),
         "median_lead_steps": statistics.median(leads) if leads else None,
         "false_per_10k": round(1e4 * sum(r["num_acted"] for r in quiet) / quiet_steps, 2) if quiet_steps else None,
+        "told_per_10k": round(1e4 * sum(r.get("num_told", 0) for r in quiet) / quiet_steps, 2) if quiet_steps else None,
         "quiet_steps": quiet_steps,
         "overhead": overhead(rows) if policy == "ours" else None,
         "tokens_lost": mean([float(rows[job]["tokens_lost"]) for job in ratios]),

@@ -22,6 +22,8 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
     folders = {digest: job.fetch(digest) for digest in spec.datasets}
     if spec.initial_weights and spec.initial_weights.startswith("sha256:"):
         spec = spec.model_copy(update={"initial_weights": str(job.fetch(spec.initial_weights))})
+    if spec.replay:
+        return _replay(job, spec, folders if spec.has_mixture else folders[spec.datasets[0]])
     latest, resume = newest_checkpoint(job)
 
     published: list[str] = []
@@ -31,15 +33,18 @@ def run_training(job: Job, spec: TrainingSpec) -> dict[str, Any]:
         published.append(job.publish(folder, "checkpoint", f"step-{step:08d}", metadata, step).digest)
 
     out = job.work / f"attempt-{job.attempt}"
-    summary = train(
-        spec,
-        dataset=folders if spec.has_mixture else folders[spec.datasets[0]],
-        out=out,
-        reporter=job.reporter,
-        publish=publish,
-        resume=resume,
-        first_branch=(job.attempt - 1) * _BRANCHES_PER_ATTEMPT,
-    )
+    try:
+        summary = train(
+            spec,
+            dataset=folders if spec.has_mixture else folders[spec.datasets[0]],
+            out=out,
+            reporter=job.reporter,
+            publish=publish,
+            resume=resume,
+            first_branch=(job.attempt - 1) * _BRANCHES_PER_ATTEMPT,
+        )
+    finally:
+        _keep_pins(job, out / "pinned")
     if (out / "telemetry").is_dir():
         job.publish(out / "telemetry", "telemetry", "layers", {"series": "by layer, as Parquet"})
     # The folder is this worker's own; others find the checkpoint by its digest.
@@ -61,6 +66,25 @@ def newest_checkpoint(job: Job) -> tuple[str | None, Path | None]:
     if found:
         raise RuntimeError(f"none of the {len(found)} checkpoints of this run can be read: start a new run")
     return None, None
+
+
+def _keep_pins(job: Job, pinned: Path) -> None:
+    """Store the checkpoints from before interventions, for replays; training may have failed, and that counts more."""
+    for folder in sorted(pinned.glob("*")):
+        try:
+            job.publish(folder, "other", f"before {folder.name}", {"intervention": folder.name})
+        except Exception as error:
+            job.reporter.log(f"the checkpoint from before {folder.name} was not stored: {error}", "warning")
+
+
+def _replay(job: Job, spec: TrainingSpec, dataset: Path | dict[str, Path]) -> dict[str, Any]:
+    """An intervention of another run, with and without."""
+    from workers.training.replay import replay
+
+    if not spec.replay or not spec.replay.checkpoint:
+        raise ValueError("spec.replay.checkpoint is missing: give the digest of what the run has kept")
+    checkpoint = job.fetch(spec.replay.checkpoint)
+    return replay(spec, dataset=dataset, checkpoint=checkpoint, out=job.work / "replay", reporter=job.reporter)
 
 
 @flow(name="training", on_crashed=[report_end], on_cancellation=[report_end])

@@ -74,6 +74,10 @@ class Reporter(Protocol):
         """The command was carried out."""
         ...
 
+    def state(self, state: RunState, error: str | None = None) -> None:
+        """The run's state as this source sees it."""
+        ...
+
     def flush(self, timeout_seconds: float = 60.0) -> None:
         """Wait until the service has everything. Raises TimeoutError or FencedError."""
         ...

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import cast, func, insert, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -66,13 +67,24 @@ async def put_findings(session: AsyncSession, run_id: str, attempt: int, rows: l
 
 
 async def put_interventions(session: AsyncSession, run_id: str, attempt: int, rows: list[dict[str, Any]]) -> int:
-    """Interventions; one with a known id gets its outcome. Returns how many the run has now."""
+    """Interventions; one with a known id gets its outcome, and new evidence beside what it has.
+
+    Returns how many the run has now.
+    """
     for row in rows:
         statement = upsert(Intervention).values(run_id=run_id, attempt=attempt, **row)
-        changes = {key: statement.excluded[key] for key in row if key != "id"}
+        changes: dict[str, Any] = {key: statement.excluded[key] for key in row if key != "id"}
+        changes["evidence"] = Intervention.evidence.op("||")(statement.excluded.evidence)
         await session.execute(statement.on_conflict_do_update(index_elements=["run_id", "id"], set_=changes))
     count = select(func.count()).select_from(Intervention).where(Intervention.run_id == run_id)
     return (await session.scalars(count)).one()
+
+
+async def add_evidence(session: AsyncSession, run_id: str, intervention_id: str, evidence: dict[str, Any]) -> bool:
+    """Put something beside the evidence of an intervention. False: the run has none of this id."""
+    change = update(Intervention).where(Intervention.run_id == run_id, Intervention.id == intervention_id)
+    merged = Intervention.evidence.op("||")(cast(evidence, JSONB))
+    return (await session.scalars(change.values(evidence=merged).returning(Intervention.id))).first() is not None
 
 
 async def findings(session: AsyncSession, run_id: str) -> list[Finding]:

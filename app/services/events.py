@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +13,7 @@ from app.schemas import FindingRecord, InterventionRecord, RunEvent
 from app.services import attention, audit, lifecycle
 from app.services.problems import conflict, invalid, not_found
 from workers.specs.events import RunState
+from workers.specs.monitoring import Mode
 
 
 async def list_events(session: AsyncSession, run_id: str, **filters: Any) -> list[RunEvent]:
@@ -61,34 +62,39 @@ async def send_command(session: AsyncSession, run_id: str, request: CommandReque
 
 
 def _check_arguments(request: CommandRequest) -> None:
-    if (need := _ARGUMENTS.get(request.kind)) is None:
+    """Raises a 422 problem that names the argument. What only the worker knows, it refuses itself."""
+    if request.kind not in _ARGUMENTS:
         return
-    name, words, fits = need
+    name, is_good, meaning = _ARGUMENTS[request.kind]
     given = request.arguments.get(name)
-    if not fits(given) and not (request.kind == "rollback" and given is None):
-        pointer = {"pointer": f"/arguments/{name}", "message": words}
-        raise invalid(f"{request.kind} needs the argument `{name}`: {words}.", [pointer])
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST
+    if not is_good(given) and not (request.kind == "rollback" and given is None):
+        raise invalid(
+            f"{request.kind} needs the argument `{name}`.", [{"pointer": f"/arguments/{name}", "message": meaning}]
+        )
 
 
 def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and value > 0
 
 
-_MOST = 1_000_000_000
-_ARGUMENTS: dict[str, tuple[str, str, Callable[[Any], bool]]] = {
-    "approve": ("intervention", "the id of a proposed intervention", lambda value: isinstance(value, str)),
-    "reject": ("intervention", "the id of a proposed intervention", lambda value: isinstance(value, str)),
-    "rollback": ("step", "a step, a whole number from 0 on", lambda value: _is_count(value, 0)),
-    "skip": ("batches", "how many batches, a whole number from 1 on", lambda value: _is_count(value, 1)),
-    "set_lr_scale": ("value", "a number above 0", _is_positive),
-    "set_clip": ("value", "a number above 0", _is_positive),
-    "set_mode": ("mode", "`shadow`, `approve` or `auto`", lambda value: value in ("shadow", "approve", "auto")),
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 53
+
+
+_NUMBER = ("value", _is_positive, "a number above 0")
+_ANSWERED = ("intervention", lambda value: isinstance(value, str), "the id of a proposed intervention")
+_ARGUMENTS: dict[str, tuple[str, Callable[[Any], bool], str]] = {
+    "set_lr": _NUMBER,
+    "set_lr_scale": _NUMBER,
+    "set_clip": _NUMBER,
+    "rollback": ("step", lambda value: _is_count(value, 0), "the step to go back to, a whole number"),
+    "skip": ("batches", lambda value: _is_count(value, 1), "how many batches to leave out, from 1 on"),
+    "set_mode": ("mode", lambda value: value in get_args(Mode), f"one of {', '.join(get_args(Mode))}"),
+    "approve": _ANSWERED,
+    "reject": _ANSWERED,
 }
-"""What a command cannot do without: the argument's name, what it is, and whether a value is one."""
+"""The argument that each command needs."""
 
 
 async def _exists(session: AsyncSession, run_id: str) -> None:

@@ -181,6 +181,7 @@ async def _take_events(session: AsyncSession, run: Run, batch: Batch) -> bool:
             continue
         if event.kind == "summary":
             run.summary = run.summary | event.data
+            await _keep_verdict(session, run, event.data.get("replay"))
             await outbox.append(session, run.id, "summary")
         row = event.model_dump()
         rows.append(row | {"level": "warning" if event.kind == "warning" else "info"})
@@ -188,6 +189,19 @@ async def _take_events(session: AsyncSession, run: Run, batch: Batch) -> bool:
     rows.sort(key=lambda row: row["time"].timestamp())
     await events.add_many(session, run.id, batch.attempt, rows)
     return bool(rows)
+
+
+async def _keep_verdict(session: AsyncSession, run: Run, found: Any) -> None:
+    """A replay of another run's intervention is done: its verdict and curves go where the intervention stands."""
+    wanted = run.spec.get("replay") or {}
+    if not isinstance(found, dict) or not wanted.get("run"):
+        return
+    replayed = await runs.get(session, wanted["run"])
+    if replayed is None or replayed.project != run.project:
+        return
+    evidence = {"verdict": found.get("verdict"), "replay": found | {"replayed_by": run.id}}
+    if await events.add_evidence(session, replayed.id, wanted["intervention"], evidence):
+        await lifecycle.announce(session, replayed, "intervention")
 
 
 def with_progress(progress: list[dict[str, Any]], event: Event) -> list[dict[str, Any]]:
@@ -219,7 +233,8 @@ async def _acknowledge(session: AsyncSession, run: Run, ids: list[str]) -> bool:
 
 async def _commands(session: AsyncSession, run: Run) -> list[Command]:
     waiting = await events.take_commands(session, run.id)
-    return [Command.model_validate({"id": c.id, "kind": c.kind, "arguments": c.arguments}) for c in waiting]
+    fields = ("id", "kind", "arguments", "author")
+    return [Command.model_validate({name: getattr(command, name) for name in fields}) for command in waiting]
 
 
 async def ingest_items(session: AsyncSession, run_id: str, body: EvaluationItems) -> Reply:

@@ -139,14 +139,31 @@ async def test_findings_and_interventions_are_kept_once_with_their_outcome(get, 
         "step": 7,
         "action": "rollback+scale_lr",
         "after": {"lr_scale": 0.5},
+        "evidence": {"checkpoint": "step-7"},
     }
     await report(run["id"], findings=[finding], interventions=[intervention])
-    await report(run["id"], interventions=[intervention | {"outcome": "recovered", "outcome_step": 30}])
+    again = {"outcome": "recovered", "outcome_step": 30, "evidence": {"loss_after": 2.5}}
+    await report(run["id"], interventions=[intervention | again])
     (found,) = await get("/interventions")
+    assert found["evidence"] == {"checkpoint": "step-7", "loss_after": 2.5}
     assert (found["outcome"], found["outcome_step"], found["after"]) == ("recovered", 30, {"lr_scale": 0.5})
     (seen,) = await get("/findings")
     assert seen["evidence"]["threshold"] == 4.5
     assert (await get())["num_interventions"] == 1
+
+
+async def test_the_verdict_of_a_replay_stands_with_the_intervention(api, get, run, launch, report):
+    await report(run["id"], interventions=[{"id": "intervention-1-7", "step": 7, "action": "rollback"}])
+    wanted = {"run": run["id"], "intervention": "intervention-1-7"}
+    other = await launch(spec={"kind": "training", "name": "replay", "replay": wanted})
+    curves = {"with": {"steps": [7], "losses": [2.0]}, "without": {"steps": [7], "losses": [4.0]}}
+    summary = {"replay": {"verdict": "helped", "curves": curves} | wanted}
+    await report(other["id"], state="running")
+    await report(other["id"], events=[{"kind": "summary", "data": summary}])
+    await report(run["id"], interventions=[{"id": "intervention-1-7", "step": 7, "action": "rollback"}])
+    (found,) = await get("/interventions")
+    assert found["evidence"]["verdict"] == "helped" and found["evidence"]["replay"]["curves"] == curves
+    assert found["evidence"]["replay"]["replayed_by"] == other["id"]
 
 
 async def test_nan_and_infinity_travel_and_are_shown(get, run, report):

@@ -149,7 +149,18 @@ async def test_commands_travel_down_with_the_next_report(api, launch, report):
     sent = (await api.post(url, json={"kind": "set_lr_scale", "arguments": {"value": 0.5}})).json()
     assert sent["state"] == "sent"
     reply = (await report(run["id"], source="worker.heartbeat")).json()
-    assert reply["commands"] == [{"id": sent["id"], "kind": "set_lr_scale", "arguments": {"value": 0.5}}]
+    arguments = {"value": 0.5}
+    expected = {"id": sent["id"], "kind": "set_lr_scale", "arguments": arguments, "author": sent["author"]}
+    assert reply["commands"] == [expected] and sent["author"]
+    for kind, arguments, pointer in [
+        ("rollback", {"step": -1}, "step"),
+        ("skip", {"batches": 0}, "batches"),
+        ("set_lr", {"value": True}, "value"),
+        ("set_mode", {"mode": "of"}, "mode"),
+        ("approve", {}, "intervention"),
+    ]:
+        refused = await api.post(url, json={"kind": kind, "arguments": arguments})
+        assert refused.status_code == 422 and refused.json()["errors"][0]["pointer"] == f"/arguments/{pointer}"
     assert (await api.get(url)).json()[0]["state"] == "delivered"
     assert (await report(run["id"], acks=[sent["id"]])).json()["commands"] == []
     assert (await api.get(url)).json()[0]["state"] == "applied"

@@ -23,7 +23,6 @@ from workers.monitoring.telemetry import AFTER_UPDATE, Decision, Settings, Telem
 from workers.specs.events import Finding, Intervention
 from workers.specs.monitoring import FindingKind, Mode, Monitoring, Rule
 
-MODES: tuple[Mode, ...] = ("shadow", "approve", "auto")
 SPIKES = {"loss": "loss_spike", "grad_norm": "gradient_spike", "update_norm": "update_spike"}
 ORDER = ("non_finite", "odd_batch", *SPIKES.values(), *get_args(FindingKind))
 """Of findings with the same onset the first in this order is taken for the cause."""
@@ -43,7 +42,7 @@ class Controller:
 
     def __init__(self, spec: Monitoring) -> None:
         self.spec, self.policy = spec, spec.policy
-        self.mode = spec.mode
+        self.mode: Mode = spec.mode
         self.settings = Settings()
         self.hold: str | None = None
         self.reminder_seconds = spec.policy.approval_seconds
@@ -149,12 +148,6 @@ class Controller:
         plan.decision.interventions.append(incident.intervention.model_copy(deep=True))
         return plan.decision
 
-    def set_mode(self, mode: str) -> None:
-        """A person changes what it may do. What waits for an answer goes on waiting."""
-        if mode not in MODES:
-            raise ValueError(f"mode {mode!r} is none of {', '.join(MODES)}")
-        self.mode = mode
-
     def resumed(self) -> list[Intervention]:
         """The hold is over; with a new budget. A proposal that was not answered is rejected."""
         self.hold = None
@@ -164,6 +157,18 @@ class Controller:
         self._proposal = None
         return [self._reject(self._incident.intervention.step)]
 
+    def set_mode(self, mode: Mode, step: int) -> list[Intervention]:
+        """Act otherwise from `step` on. A proposal that waits is rejected; after `off` all levels are learnt anew."""
+        told = []
+        if self._proposal is not None:
+            self._proposal, self.hold = None, None
+            told.append(self._reject(step))
+        if self.mode == "off" != mode:
+            self._panel.restart()
+            self._history.rewind(0)
+        self.mode = mode
+        return told
+
     def _reject(self, step: int) -> Intervention:
         incident = self._incident
         assert incident is not None  # noqa: S101  callers have looked
@@ -172,6 +177,8 @@ class Controller:
         return incident.close("rejected", step)
 
     def _judge(self, step: int, values: Mapping[str, float], *, updated: bool) -> Decision:
+        if self.mode == "off":
+            return Decision()
         self._history.add(step, values)
         seen, failures = self._panel.observe(step, values, self.lr_scale)
         decision = Decision()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from workers.specs.events import Finding, Intervention
+from workers.specs.monitoring import Mode
 
 
 @dataclass(slots=True, frozen=True)
@@ -88,6 +89,7 @@ class Decision:
 class Watch(Protocol):
     """The controller as the trainer sees it: a pure state machine, identical on every rank."""
 
+    mode: Mode
     lr_scale: float
     clip_scale: float
     settings: Settings
@@ -116,12 +118,12 @@ class Watch(Protocol):
         """A person's answer to a proposed intervention. Raises ValueError when none of this id waits."""
         ...
 
-    def set_mode(self, mode: str) -> None:
-        """What it may do from now on: `shadow`, `approve` or `auto`. Raises ValueError for another."""
-        ...
-
     def resumed(self) -> list[Intervention]:
         """A person lets the run go on: ends the hold, renews a used-up budget. A proposal counts as rejected."""
+        ...
+
+    def set_mode(self, mode: Mode, step: int) -> list[Intervention]:
+        """Act otherwise from now on. A proposal that waits is rejected. Raises ValueError when it cannot."""
         ...
 
     def state_dict(self) -> dict[str, object]:

@@ -104,8 +104,11 @@ class Intervention(Message):
     cost_steps: int = 0
     """Steps done again or left out."""
     evidence: dict[str, Any] = Field(default_factory=dict)
-    outcome: Literal["proposed", "rejected", "verifying", "recovered", "not_recovered", "no_checkpoint"] = "verifying"
-    """`proposed` waits for a person's `approve` or `reject`."""
+    outcome: Literal[
+        "proposed", "rejected", "verifying", "recovered", "not_recovered", "no_checkpoint", "done", "refused"
+    ] = "verifying"
+    """`proposed` waits for a person's `approve` or `reject`. What people ask for is `done`, or `refused` with its
+    reason in the evidence."""
     outcome_step: int | None = None
 
 
@@ -172,13 +175,17 @@ CommandKind = Literal[
     "pause",
     "resume",
     "rollback",
-    "skip",
+    "set_lr",
     "set_lr_scale",
     "set_clip",
+    "skip",
     "set_mode",
     "approve",
     "reject",
 ]
+"""With their arguments: `rollback` {"step"}, `set_lr` and `set_lr_scale` {"value"}: the rate of now, or a factor of the
+scheduled one; `set_clip` {"value"}: the limit; `skip` {"batches"}; `set_mode` {"mode"} of the controller; `approve`
+and `reject` {"intervention"}: its id."""
 
 
 class Command(Message):
@@ -187,11 +194,8 @@ class Command(Message):
     id: str
     kind: CommandKind
     arguments: dict[str, Any] = Field(default_factory=dict)
-    """`rollback` {"step"}: to the newest checkpoint of at most so many steps. `skip` {"batches"}: the next ones.
-
-    `set_lr_scale` {"value"}: a factor of the scheduled rate. `set_clip` {"value"}: the limit. `set_mode` {"mode"}: what
-    the controller may do from now on. `approve` and `reject` {"intervention"}: the id of a proposed one.
-    """
+    author: str = "person"
+    """Who asked."""
 
 
 class Reply(Message):

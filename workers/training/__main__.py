@@ -1,6 +1,7 @@
 """Training without the service: `python -m workers.training SPEC.yaml --dataset DIR --out DIR [--resume]`.
 
 `--storage s3://BUCKET/PREFIX` keeps the checkpoints there too, and with `--resume` takes up the newest of both places.
+`python -m workers.training replay ...` tries an intervention of such a run with and without (`replay_command`).
 
 Exit code 0: done, the summary is the last line (JSON). 1: training failed or was stopped. 2: bad usage or spec.
 """
@@ -9,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ from workers.reporter import MemoryReporter, Reporter
 from workers.specs.base import problems
 from workers.specs.training import TrainingSpec
 from workers.storage import S3Storage
+from workers.training import replay_command
 from workers.training.errors import CheckpointError, InputError, TrainingStopped
 from workers.training.remote_checkpoints import RemoteCheckpoints
+from workers.training.replay import replay
 from workers.training.sources import Folders
 from workers.training.trainer import train
 
@@ -113,6 +116,10 @@ def open_storage(url: str | None, spec: TrainingSpec, reporter: Reporter) -> Rem
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["replay"]:
+        options = replay_command.parse(arguments[1:])
+        return _run(lambda reporter: _replay(options, reporter))
     parser = argparse.ArgumentParser(
         prog="python -m workers.training", description="Train a model without the service."
     )
@@ -132,19 +139,36 @@ def main(arguments: list[str] | None = None) -> int:
         help="also keep the checkpoints there, under a prefix of this run's own (endpoint: HEADRACE_S3_ENDPOINT_URL)",
     )
     options = parser.parse_args(arguments)
+    return _run(lambda reporter: _train(options, reporter))
+
+
+def _train(options: argparse.Namespace, reporter: BarReporter) -> dict[str, Any]:
+    spec = read_spec(options.spec)
+    remote = open_storage(options.storage, spec, reporter)
+    resume = (remote.fetch_newer(options.out) if remote else options.out) if options.resume else None
+    return train(
+        spec,
+        dataset=read_folders(options.dataset),
+        out=options.out,
+        reporter=reporter,
+        publish=remote.publish if remote else None,
+        resume=resume,
+    )
+
+
+def _replay(options: argparse.Namespace, reporter: BarReporter) -> dict[str, Any]:
+    checkpoint, intervention = replay_command.find_pin(options.out, options.intervention)
+    wanted = replay_command.replay_of(intervention, options.window, options.policy)
+    spec = read_spec(options.spec).model_copy(update={"replay": wanted})
+    folder = options.out / "replays" / intervention.id
+    return replay(spec, dataset=read_folders(options.dataset), checkpoint=checkpoint, out=folder, reporter=reporter)
+
+
+def _run(work: Callable[[BarReporter], dict[str, Any]]) -> int:
+    """Do it with bars, and print its summary. Returns the exit code."""
     with progress_reporter() as reporter:
         try:
-            spec = read_spec(options.spec)
-            remote = open_storage(options.storage, spec, reporter)
-            resume = (remote.fetch_newer(options.out) if remote else options.out) if options.resume else None
-            summary = train(
-                spec,
-                dataset=read_folders(options.dataset),
-                out=options.out,
-                reporter=reporter,
-                publish=remote.publish if remote else None,
-                resume=resume,
-            )
+            summary = work(reporter)
         except InputError as error:
             print(error, file=sys.stderr)
             return 2

@@ -94,6 +94,10 @@ class CheckpointStore:
                 path.rename(aside)
         return None, damaged
 
+    def before(self, step: int) -> Path | None:
+        """The newest of at most `step` updates, not opened."""
+        return next((path for _, saved_at, path in sorted(self._numbered(), reverse=True) if saved_at <= step), None)
+
     def prune(self, in_use: set[Path]) -> None:
         """Delete what the policy does not keep."""
         moments = {path: read_moment(path) for path in self.all()}

@@ -14,6 +14,7 @@ from workers.model.transformer import Transformer
 from workers.monitoring import build_controller
 from workers.monitoring.telemetry import Watch
 from workers.reporter import Reporter
+from workers.specs.events import Intervention
 from workers.specs.training import TrainingSpec
 from workers.specs.training.stages import PlannedStage
 from workers.training.batches import BatchOrder
@@ -29,6 +30,7 @@ from workers.training.layer_files import LayerFiles
 from workers.training.losses import build_losses
 from workers.training.objective import Objective
 from workers.training.optimizers import OptimizerSet, build_optimizer
+from workers.training.pins import Pins
 from workers.training.probe import FeatureProbe
 from workers.training.publisher import Publisher
 from workers.training.randomness import generator_states, restore_generators, seed_generators
@@ -72,6 +74,7 @@ class Engine:
     state: TrainerState
     store: CheckpointStore
     saver: Saver
+    pins: Pins
     publisher: Publisher
     reporter: Reporter
     identity: dict[str, Any]
@@ -110,6 +113,13 @@ class Engine:
             "trainer.json": json.dumps(self._trainer(), indent=1).encode(),
         }
         return Contents(tensors, files)
+
+    def pin(self, intervention: Intervention, before_step: int) -> None:
+        """Keep the checkpoint from before an intervention, for a replay. Rank 0 does the work."""
+        if self.accelerator.is_main_process:
+            self.saver.join()  # it may be writing the very one
+            if checkpoint := self.store.before(before_step):
+                self.pins.pin(checkpoint, intervention)
 
     def load(self, checkpoint: Checkpoint) -> TrainerState:
         """Take up weights, optimizer and generators of a checkpoint; its position is returned.
@@ -196,6 +206,7 @@ def build_engine(spec: TrainingSpec, dataset: Folders, out: Path, reporter: Repo
         state=TrainerState(),
         store=store,
         saver=Saver(spec.checkpointing, store, publisher, reporter, pinned=device.type == "cuda"),
+        pins=Pins(out / "pinned"),
         publisher=publisher,
         reporter=reporter,
         identity=identity(spec, dataset, dtype, distillation_identity(spec)),

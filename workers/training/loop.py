@@ -11,7 +11,7 @@ from workers.training.controls import Controls
 from workers.training.engine import Engine
 from workers.training.errors import TrainingStopped
 from workers.training.levers import Levers
-from workers.training.schedules import factor
+from workers.training.schedules import scheduled_lr
 from workers.training.state import Place
 from workers.training.steps import apply_update, compute_gradient, gradients, measure_gradients
 from workers.training.telemetry import total_norm
@@ -70,7 +70,7 @@ class Loop:
         loss = losses["loss"]
         engine.drills.spoil(step, gradients(engine))
         norms_P = measure_gradients(engine)
-        norm, lr, scheduled = total_norm(norms_P), self._lr(step), self._scheduled_lr(step)
+        norm, lr, scheduled = total_norm(norms_P), self._lr(step), scheduled_lr(engine.stage, step)
         meter.begin(state, norms_P)
         scalars = {name: value for name, value in losses.items() if name != "loss"} | meter.for_controller
         telemetry = Telemetry(step, loss, norm, lr, layers=meter.layers, scheduled_lr=scheduled, scalars=scalars)
@@ -96,12 +96,8 @@ class Loop:
         self._count(shown | meter.headlines(), time.perf_counter() - began)
         return True
 
-    def _scheduled_lr(self, step: int) -> float:
-        stage = self.engine.stage
-        return stage.lr * factor(stage.schedule_step(step), stage.schedule_steps, stage.schedule)
-
     def _lr(self, step: int) -> float:
-        return self._scheduled_lr(step) * self.engine.watch.lr_scale * self.engine.drills.lr_factor(step)
+        return scheduled_lr(self.engine.stage, step) * self.engine.watch.lr_scale * self.engine.drills.lr_factor(step)
 
     def _take_batch(self) -> Place:
         place = self.engine.state.take_batch()
@@ -168,7 +164,10 @@ class Loop:
         for finding in decision.findings:
             engine.reporter.finding(finding)
         for intervention in decision.interventions:
-            engine.reporter.intervention(intervention)
+            if intervention.outcome in {"verifying", "proposed"}:
+                onset = int(intervention.evidence.get("onset", engine.state.step))
+                engine.pin(intervention, decision.rollback_before_step if decision.rollback else onset)
+            engine.reporter.intervention(engine.pins.note(intervention))
             if intervention.outcome == "verifying":
                 engine.state.num_interventions += 1
 
@@ -184,7 +183,7 @@ class Loop:
         if folder is None:
             engine.reporter.event("warning", f"no checkpoint from before step {before_step} to go back to", step=left)
             for intervention in engine.watch.rolled_back(None):
-                engine.reporter.intervention(intervention)
+                engine.reporter.intervention(engine.pins.note(intervention))
             if reset_moments:
                 engine.optimizers.forget()
             return False
@@ -193,7 +192,7 @@ class Loop:
         if reset_moments:
             engine.optimizers.forget()
         for intervention in engine.watch.rolled_back(engine.state.step):
-            engine.reporter.intervention(intervention)
+            engine.reporter.intervention(engine.pins.note(intervention))
         engine.reporter.event(
             "rollback",
             f"back from step {left} to step {engine.state.step}",

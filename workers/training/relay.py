@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.reporter import FencedError
-from workers.specs.events import Artifact, Command, Finding, Intervention
+from workers.specs.events import Artifact, Command, Finding, Intervention, RunState
 
 CONNECT_SECONDS = 30.0
 PUBLISH_SECONDS = 3600.0
@@ -79,6 +79,9 @@ class RelayReporter:
 
     def ack(self, command_id: str) -> None:
         self._call("ack", command_id=command_id)
+
+    def state(self, state: RunState, error: str | None = None) -> None:
+        self._call("state", state=state.value, error=error)
 
     def commands(self) -> list[Command]:
         if self._over:

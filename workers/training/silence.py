@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from workers.monitoring.telemetry import Decision, Settings, Telemetry
-from workers.specs.events import Artifact, Command, Finding, Intervention
+from workers.specs.events import Artifact, Command, Finding, Intervention, RunState
+from workers.specs.monitoring import Mode
 
 
 class NoWatch:
     """A `Watch` that never acts: monitoring is off."""
 
     def __init__(self) -> None:
+        self.mode: Mode = "off"
         self.lr_scale = 1.0
         self.clip_scale = 1.0
         self.settings = Settings()
@@ -31,11 +33,13 @@ class NoWatch:
     def answer(self, intervention_id: str, approved: bool, author: str, step: int) -> Decision:
         raise ValueError("monitoring is off: nothing waits for an answer")
 
-    def set_mode(self, mode: str) -> None:
-        raise ValueError("monitoring is off in this run's spec: there is no controller")
-
     def resumed(self) -> list[Intervention]:
         self.hold = None
+        return []
+
+    def set_mode(self, mode: Mode, step: int) -> list[Intervention]:
+        if mode != "off":
+            raise ValueError("the run was launched with monitoring.mode=off: it has no controller to switch on")
         return []
 
     def state_dict(self) -> dict[str, object]:
@@ -68,5 +72,7 @@ class NoReporter:
         return []
 
     def ack(self, command_id: str) -> None: ...
+
+    def state(self, state: RunState, error: str | None = None) -> None: ...
 
     def flush(self, timeout_seconds: float = 60.0) -> None: ...

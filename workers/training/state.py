@@ -43,6 +43,8 @@ class TrainerState:
     """Training tokens on the way to these weights."""
     skipped: list[Span] = field(default_factory=list)
     """Batches left out."""
+    paused: bool = False
+    """A person has paused it; who takes up the checkpoint waits too."""
     num_interventions: int = 0
     num_rollbacks: int = 0
     first_loss: float | None = None
@@ -87,14 +89,15 @@ class TrainerState:
             number, left = 0, left - (stop - number)
         self._skip(through.stage, number, max(number + left, through.number + 1))
 
-    def skip_next(self, num_batches: int) -> None:
-        """Leave out the batches that would come next in this stage."""
-        start = self.stage_batches[-1]
-        self._skip(self.stage, start, start + num_batches)
-
     def _skip(self, stage: int, start: int, stop: int) -> None:
         if stop > start:
             self.skipped.append((stage, start, stop))
+
+    def skip_next(self, num_batches: int) -> int:
+        """Leave out the next `num_batches` batches of this stage. Returns the number of the first."""
+        first = self.stage_batches[-1]
+        self._skip(self.stage, first, first + num_batches)
+        return first
 
     def left_out(self, stage: int) -> set[int]:
         """Batches of a stage that were left out."""

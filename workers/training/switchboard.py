@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.reporter import FencedError, Reporter
-from workers.specs.events import Artifact, Command, Finding, Intervention
+from workers.specs.events import Artifact, Command, Finding, Intervention, RunState
 from workers.training.publisher import Publish
 from workers.training.relay import Line
 
@@ -72,7 +72,9 @@ class Switchboard:
                 self._take(message)
 
     def _take(self, message: dict[str, Any]) -> None:
-        if message.get("call") in METHODS:
+        if message.get("call") == "state":
+            self._reporter.state(RunState(message["arguments"]["state"]), message["arguments"]["error"])
+        elif message.get("call") in METHODS:
             getattr(self._reporter, message["call"])(**message["arguments"])
         elif "finding" in message:
             self._reporter.finding(Finding.model_validate(message["finding"]))

@@ -108,7 +108,8 @@ def test_lr_times_50_is_corrected_within_four_interventions():
 
 def test_a_fault_that_stays_is_climbed_into_once_and_then_left_alone():
     loop = Loop(Monitoring(), lr_fault=(110, 50)).run(2000)
-    assert len(loop.interventions) == 2
+    # It may pass: back. It does not: a lower rate. On the way up it is met again: down, for good.
+    assert len(loop.interventions) == 3
     last = list(loop.interventions.values())[-1]
     assert "lr_recover_steps" not in last.after and loop.watch.lr_scale == last.after["lr_scale"] < 2 / 50
 

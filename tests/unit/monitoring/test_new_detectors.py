@@ -35,6 +35,18 @@ def test_the_first_odd_batch_is_seen_and_does_not_become_the_new_normal():
     assert feed(detector, "batch_divergence", noisy("batch_divergence", 2, 50), start=120) == []
 
 
+def test_another_language_is_told_when_it_lasts() -> None:
+    detector = build_detector(OddBatch())
+    feed(detector, "batch_divergence", noisy("batch_divergence", 21, 100))
+    known = [v for _, v in detector._past]
+    one_sigma = max(1.4826 * float(np.median(np.abs(np.array(known) - np.median(known)))), 0.02)
+    foreign = float(np.median(known)) + 8 * one_sigma
+    assert feed(detector, "batch_divergence", [foreign] * 3, start=100) == []
+    assert feed(detector, "batch_divergence", [0.7], start=103) == []
+    found = feed(detector, "batch_divergence", [foreign] * 6, start=104)
+    assert [(s.step, s.onset) for s in found] == [(step, step) for step in (107, 108, 109)]
+
+
 def test_other_data_for_good_are_accepted_in_the_end():
     detector = build_detector(OddBatch())
     feed(detector, "batch_divergence", noisy("batch_divergence", 3, 100))

@@ -151,9 +151,10 @@ def test_a_fault_is_told_soon_and_not_at_every_step(kind: str) -> None:
     assert told and ("layer" not in first.series or "and so in 2 more layers" in told)
 
 
-def test_updates_that_change_half_of_the_weights_need_no_past() -> None:
-    (found,) = feed(build_detector(UpdateRatio()), [{"layers/00/update_ratio": 0.8, "scheduled_lr": 1.0}] * 2)
-    assert found.severity == "critical"
+def test_updates_that_change_a_good_part_of_the_weights_are_a_finding_at_once_and_without_any_past() -> None:
+    steps = [{"layers/00/update_ratio": 0.2, "scheduled_lr": 1.0}] * 3
+    (found,) = feed(build_detector(UpdateRatio()), steps)
+    assert (found.detector, found.step) == ("large_update", 0)
 
 
 def test_a_rate_that_the_controller_lowers_is_no_alarm_and_neither_is_one_that_it_makes_up_for() -> None:

@@ -157,6 +157,25 @@ def test_findings_without_a_rule_do_not_keep_a_rule_from_acting(
     assert reporter.series("batch_fingerprint") == [], "no chart shows it"
 
 
+def test_a_run_without_a_warm_up_is_led_back_to_its_first_step(
+    dataset: Path, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    bad = {"optimizer": {"kind": "adamw", "lr": 0.05}, "schedule": {"kind": "wsd", "warmup_steps": 0}}
+    reporter = MemoryReporter()
+    spec = long_run(make_spec, num_steps=60, heldout={"every_steps": 60}, monitoring={"mode": "auto"}, **bad)
+    summary = train(spec, dataset=dataset, out=tmp_path / "watched", reporter=reporter)
+    reporter.flush()
+    first = reporter.batch.interventions[0]
+    assert (first.evidence["cause"], first.step) == ("large_update", 0) and first.after["lr_scale"] == 0.25
+    alone = train(
+        long_run(make_spec, num_steps=60, heldout={"every_steps": 60}, monitoring={"mode": "off"}, **bad),
+        dataset=dataset,
+        out=tmp_path / "alone",
+        reporter=MemoryReporter(),
+    )
+    assert summary["heldout_loss"] < alone["heldout_loss"]
+
+
 def test_the_loop_can_begin_anywhere(dataset: Path, make_spec: MakeSpec, tmp_path: Path) -> None:
     engine = build_engine(make_spec(), dataset, tmp_path, MemoryReporter(), Publisher(None, MemoryReporter()))
     assert isinstance(engine.meter.probe, FeatureProbe)

@@ -136,7 +136,71 @@ def test_people_change_rate_and_clip_and_go_back(dataset: Path, tmp_path: Path, 
     assert branches == [(s, 0) for s in range(8)] + [(s, 1) for s in range(6, 12)]
     assert next(e.message for e in reporter.batch.events if e.kind == "warning").startswith("command set_clip")
     assert (tmp_path / "checkpoints" / "step-00000011-branch-001").is_dir()
-    assert [i.after for i in reporter.batch.interventions] == [{"lr_scale": 0.5}, {"clip_scale": 0.01}]
+    done = [(i.action, i.after, i.outcome) for i in reporter.batch.interventions]
+    assert done == [
+        ("scale_lr", {"lr_scale": 0.5}, "done"),
+        ("set_clip", {"clip_scale": 0.01, "limit": 0.01}, "done"),
+        ("rollback", {"step": 6}, "done"),
+        ("set_clip", {}, "refused"),
+        ("checkpoint_now", {"step": 11}, "done"),
+    ]
+
+
+def test_people_set_the_rate_itself_leave_batches_out_and_change_the_mode(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    reporter = commands_at(
+        {
+            3: Command(id="a", kind="set_lr", arguments={"value": 1e-4}, author="ada"),
+            5: Command(id="b", kind="skip", arguments={"batches": 3}, author="ada"),
+            7: Command(id="c", kind="set_mode", arguments={"mode": "shadow"}),
+            8: Command(id="d", kind="set_mode", arguments={"mode": "bold"}),
+            9: Command(id="e", kind="rollback", arguments={"step": 99}),
+        }
+    )
+    spec = make_spec(monitoring={"mode": "auto"})
+    train(spec, dataset=dataset, out=tmp_path, reporter=reporter)
+    reporter.flush()
+    lr, epoch = dict(reporter.series("lr")), dict(reporter.series("epoch"))
+    assert lr[3] == pytest.approx(5e-3) and lr[4] == pytest.approx(1e-4)
+    one_batch = epoch[0]
+    assert [round(epoch[step] / one_batch) for step in (5, 6, 7)] == [6, 10, 11]
+    told = {i.id: i for i in reporter.batch.interventions}
+    assert [told[f"command-{name}"].outcome for name in "abcde"] == ["done", "done", "done", "refused", "refused"]
+    assert told["command-a"].author == "ada" and told["command-a"].after["lr"] == 1e-4
+    assert told["command-c"].before == {"mode": "auto"} and "training is at step" in told["command-e"].evidence["error"]
+
+
+def test_a_pause_outlives_the_process_where_somebody_can_end_it(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    class Asked(MemoryReporter):
+        takes_commands = True
+        polls = 0
+
+        def commands(self) -> list[Command]:
+            self.polls += 1
+            return [Command(id=f"r{self.polls}", kind="resume")] if self.polls == 4 else []
+
+    first = commands_at({4: Command(id="p", kind="pause")})
+    halted = first.commands
+
+    def pause_then_die() -> list[Command]:
+        if "p" in first.batch.acks:
+            raise FencedError("killed")
+        taken = halted()
+        first.flush()
+        return taken
+
+    first.commands = pause_then_die  # type: ignore[method-assign]
+    with pytest.raises(FencedError):
+        train(make_spec(), dataset=dataset, out=tmp_path, reporter=first)
+    second = Asked()
+    train(make_spec(), dataset=dataset, out=tmp_path, reporter=second, resume=tmp_path)
+    second.flush()
+    assert [i.action for i in second.batch.interventions] == ["resume"]
+    notes = [e.message for e in second.batch.events if e.kind == "note" and "at step" in e.message]
+    assert notes == ["paused at step 5", "resumed at step 5"]
 
 
 def test_pause_waits_for_resume(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
@@ -256,7 +320,7 @@ def test_people_leave_batches_out_and_set_the_mode(dataset: Path, tmp_path: Path
     reporter.flush()
     assert reporter.batch.acks == ["a", "b", "c", "d"]
     (told,) = [i for i in reporter.batch.interventions if i.action == "skip_batches"]
-    assert told.after == {"skip_batches": 3} and told.cost_steps == 3 and told.outcome == "recovered"
+    assert told.after == {"skip_batches": 3} and told.cost_steps == 3 and told.outcome == "done"
     warnings = [e.message for e in reporter.batch.events if e.kind == "warning" and e.message.startswith("command")]
     assert len(warnings) == 2 and "batches" in warnings[0] and "bold" in warnings[1]
     assert any("controller mode is shadow" in e.message for e in reporter.batch.events)

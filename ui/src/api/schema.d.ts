@@ -1749,11 +1749,12 @@ export interface components {
             };
             /**
              * Outcome
-             * @description `proposed` waits for a person's `approve` or `reject`.
+             * @description `proposed` waits for a person's `approve` or `reject`. What people ask for is `done`, or `refused` with its
+             *     reason in the evidence.
              * @default verifying
              * @enum {string}
              */
-            outcome: "proposed" | "rejected" | "verifying" | "recovered" | "not_recovered" | "no_checkpoint";
+            outcome: "proposed" | "rejected" | "verifying" | "recovered" | "not_recovered" | "no_checkpoint" | "done" | "refused";
             /**
              * Outcome Step
              * @default null
@@ -2138,17 +2139,17 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "skip" | "set_lr_scale" | "set_clip" | "set_mode" | "approve" | "reject";
-            /**
-             * Arguments
-             * @description `rollback` {"step"}: to the newest checkpoint of at most so many steps. `skip` {"batches"}: the next ones.
-             *
-             *     `set_lr_scale` {"value"}: a factor of the scheduled rate. `set_clip` {"value"}: the limit. `set_mode` {"mode"}: what
-             *     the controller may do from now on. `approve` and `reject` {"intervention"}: the id of a proposed one.
-             */
+            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr" | "set_lr_scale" | "set_clip" | "skip" | "set_mode" | "approve" | "reject";
+            /** Arguments */
             arguments?: {
                 [key: string]: unknown;
             };
+            /**
+             * Author
+             * @description Who asked.
+             * @default person
+             */
+            author: string;
         };
         /**
          * CommandRequest
@@ -2159,7 +2160,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "skip" | "set_lr_scale" | "set_clip" | "set_mode" | "approve" | "reject";
+            kind: "stop" | "checkpoint" | "pause" | "resume" | "rollback" | "set_lr" | "set_lr_scale" | "set_clip" | "skip" | "set_mode" | "approve" | "reject";
             /**
              * Arguments
              * @description `rollback` {"step"}, `skip` {"batches"}, `set_lr_scale` and `set_clip` {"value"}, `set_mode` {"mode"}.
@@ -2185,9 +2186,15 @@ export interface components {
             };
             /**
              * State
+             * @description `applied`: the worker has answered; what it did, or why not, is the intervention `command-ID`.
              * @enum {string}
              */
             state: "sent" | "delivered" | "applied";
+            /**
+             * Author
+             * @default
+             */
+            author: string;
             /**
              * Created At
              * Format: date-time
@@ -2685,11 +2692,12 @@ export interface components {
             };
             /**
              * Outcome
-             * @description `proposed` waits for a person's `approve` or `reject`.
+             * @description `proposed` waits for a person's `approve` or `reject`. What people ask for is `done`, or `refused` with its
+             *     reason in the evidence.
              * @default verifying
              * @enum {string}
              */
-            outcome: "proposed" | "rejected" | "verifying" | "recovered" | "not_recovered" | "no_checkpoint";
+            outcome: "proposed" | "rejected" | "verifying" | "recovered" | "not_recovered" | "no_checkpoint" | "done" | "refused";
             /** Outcome Step */
             outcome_step?: number | null;
             /**

@@ -73,6 +73,18 @@ const SHAPES = {
       <path d="M8 4.6v4M8 11v.6" {...line} />
     </>
   ),
+  done: (
+    <>
+      <circle cx="8" cy="8" r="6.2" {...line} />
+      <path d="M5 8.2l2.1 2.1L11 6.2" {...line} />
+    </>
+  ),
+  refused: (
+    <>
+      <circle cx="8" cy="8" r="6.2" {...line} />
+      <path d="M4.2 11.8l7.6-7.6" {...line} />
+    </>
+  ),
   rejected: (
     <>
       <circle cx="8" cy="8" r="6.2" {...line} />

@@ -35,7 +35,7 @@ export function StatePill({ state }: { state: RunState }) {
   );
 }
 
-export type Outcome = 'proposed' | 'rejected' | 'verifying' | 'recovered' | 'not_recovered' | 'no_checkpoint';
+export type Outcome = 'proposed' | 'rejected' | 'verifying' | 'recovered' | 'not_recovered' | 'no_checkpoint' | 'done' | 'refused';
 
 export const OUTCOMES: Record<Outcome, string> = {
   proposed: 'Waits for approval',
@@ -44,6 +44,8 @@ export const OUTCOMES: Record<Outcome, string> = {
   recovered: 'Recovered',
   not_recovered: 'Not recovered',
   no_checkpoint: 'No checkpoint',
+  done: 'Done',
+  refused: 'Refused',
 };
 
 export function OutcomeGlyph({ outcome, size = 14, label }: { outcome: Outcome; size?: number; label?: string }) {

@@ -62,6 +62,10 @@ export function spellOutcome(outcome: string, step: number, outcomeStep: number 
       return 'Nothing is done before a person approves it; the run waits.';
     case 'rejected':
       return 'A person has said no: nothing was done.';
+    case 'done':
+      return outcomeStep == null ? 'It was done.' : `It was done; training went on at step ${formatStep(outcomeStep)}.`;
+    case 'refused':
+      return 'It could not be done; the reason stands in the evidence.';
     default:
       return 'The loss is being watched; the verdict stands here when it is known.';
   }

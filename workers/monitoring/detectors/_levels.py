@@ -20,6 +20,10 @@ class Excess:
     threshold: float
     baseline: float | None = None
     severity: Literal["warning", "critical"] = "warning"
+    finding: str | None = None
+    """Kind of the finding, where it is not the detector's own."""
+    at_once: bool = False
+    """There is no need to see it again."""
 
 
 class LevelDetector:
@@ -71,11 +75,12 @@ class LevelDetector:
         if len(over) >= max(self._window // 2, 2 * self._patience):
             self._pasts[series], self._over[series] = over, []
             return None
-        return self._sighting(step, series, over[0][0], value, excess) if len(over) == self._patience else None
+        wanted = 1 if excess.at_once else self._patience
+        return self._sighting(step, series, over[0][0], value, excess) if len(over) == wanted else None
 
     def _sighting(self, step: int, series: str, onset: int, value: float, excess: Excess) -> Sighting:
         return Sighting(
-            detector=self.kind,
+            detector=excess.finding or self.kind,
             series=series,
             step=step,
             onset=onset,

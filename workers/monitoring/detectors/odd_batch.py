@@ -16,7 +16,7 @@ FLOOR_NATS = 0.02
 
 
 class OddBatchDetector:
-    """Speaks at the first odd batch: its update can still be discarded."""
+    """Speaks at the first batch that is very odd, or at the fourth of a row: its update can still be discarded."""
 
     kind = "odd_batch"
 
@@ -32,13 +32,16 @@ class OddBatchDetector:
             return []
         value, known = values[SERIES], [v for _, v in self._past]
         z = robust_z(value, known, FLOOR_NATS) if len(known) >= self.spec.min_steps else 0.0
-        if z <= self.spec.threshold or value - median(known) < self.spec.min_rise_nats:
+        least = min(self.spec.threshold, self.spec.lasting_threshold)
+        if z <= least or value - median(known) < self.spec.min_rise_nats:
             self._odd.clear()
             self._past = [*self._past, (step, value)][-self.spec.window_steps :]
             return []
         self._odd.append((step, value))
         if len(self._odd) >= self.spec.window_steps // 2:
             self._past, self._odd = self._odd, []
+            return []
+        if z <= self.spec.threshold and len(self._odd) < self.spec.lasting_steps:
             return []
         return [self._sighting(step, value, z, median(known))]
 
@@ -53,7 +56,7 @@ class OddBatchDetector:
             message=f"the batch of step {step} is unlike the training text: its tokens diverge by {value:.3g} nats, "
             f"otherwise {level:.3g} (z {z:.1f})",
             z=z,
-            threshold=self.spec.threshold,
+            threshold=self.spec.threshold if z > self.spec.threshold else self.spec.lasting_threshold,
             baseline=level,
         )
 

@@ -13,7 +13,7 @@ from workers.specs.monitoring import UpdateRatio
 
 
 class UpdateRatioDetector(LevelDetector):
-    """Judges the ratio over the learning rate, upwards and downwards."""
+    """Judges the ratio over the learning rate, upwards and downwards; a huge one is a finding of its own."""
 
     kind, watched = "update_ratio", "update_ratio"
 
@@ -31,7 +31,7 @@ class UpdateRatioDetector(LevelDetector):
         ratio = values[series]
         if ratio > self.spec.max_ratio:
             message = f"one step changes {place(series)} by {ratio:.3g} of its weights"
-            return Excess(message, self.spec.max_ratio, severity="critical")
+            return Excess(message, self.spec.max_ratio, finding="large_update", at_once=True)
         if not past or abs(math.log(value / median(past))) <= math.log(self.spec.factor):
             return None
         usual = ratio * median(past) / value

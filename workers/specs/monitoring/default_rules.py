@@ -60,10 +60,20 @@ DEFAULT_RULES = [
         name="update-spike",
         findings=["update_spike"],
         rungs=[
+            [Rollback(margin_steps=0)],
             [Rollback(margin_steps=0), ScaleLr(to_level=True, recover_steps=200)],
             [Rollback(), ScaleLr(to_level=True)],
             [Rollback(margin_steps=20), ScaleLr(factor=0.25), ResetMoments()],
         ],
+    ),
+    Rule(
+        name="large-update",
+        findings=["large_update"],
+        rungs=[
+            [Rollback(margin_steps=0), ScaleLr(factor=0.25, recover_steps=200)],
+            [Rollback(margin_steps=0), ScaleLr(factor=0.25)],
+        ],
+        at_end="report",
     ),
     Rule(
         name="attention-logits",

@@ -60,8 +60,12 @@ class OddBatch(Spec):
     """Length of the past it compares with."""
     min_steps: int = Field(24, ge=8)
     """Steps seen before it judges."""
-    threshold: float = Field(10.0, gt=0)
+    threshold: float = Field(14.0, gt=0)
     """Robust z-score that counts as odd."""
+    lasting_threshold: float = Field(5.0, gt=0)
+    """Robust z-score that counts when it lasts: another language is no garbage, but a change of the data."""
+    lasting_steps: int = Field(4, ge=1)
+    """Batches in a row over it."""
     min_rise_nats: float = Field(0.3, gt=0)
     """Rise of the divergence that counts, in nats per token, whatever the z-score: batches of one source are all
     alike, and a small difference is no fault."""
@@ -152,6 +156,7 @@ FindingKind = Literal[
     "loss_spike",
     "gradient_spike",
     "update_spike",
+    "large_update",
     "odd_batch",
     "repeated_batch",
     "attention_logits",

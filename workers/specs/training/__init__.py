@@ -13,6 +13,7 @@ from workers.specs.training.mixture import MixtureSource
 from workers.specs.training.model import Model
 from workers.specs.training.mtp import MtpWeight
 from workers.specs.training.optimizers import AdamW, Optimizer
+from workers.specs.training.replay import Replay
 from workers.specs.training.schedules import Schedule, Wsd
 from workers.specs.training.stages import BatchSize, PlannedStage, Stage, count_steps
 from workers.specs.training.telemetry import LayerTelemetry
@@ -93,6 +94,8 @@ class TrainingSpec(Spec):
     monitoring: Monitoring = Monitoring()
     telemetry: LayerTelemetry = LayerTelemetry()
     drills: list[Drill] = Field(default_factory=list)
+    replay: Replay | None = None
+    """Not a training of its own, but an intervention of another one tried with and without."""
     resources: Resources = Resources()
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workers.specs.training.schedules import Schedule
+from workers.specs.training.stages import PlannedStage
 from workers.training.schedules import cosine, inverse_sqrt, linear, piecewise, wsd
 
 _FACTORS: dict[str, Callable[[int, int, Any], float]] = {
@@ -18,3 +19,8 @@ _FACTORS: dict[str, Callable[[int, int, Any], float]] = {
 def factor(step: int, num_steps: int, spec: Schedule) -> float:
     """Factor of the peak rate at `step` of `num_steps`; in [0, 1] but for points of one's own."""
     return _FACTORS[spec.kind](step, num_steps, spec)
+
+
+def scheduled_lr(stage: PlannedStage, step: int) -> float:
+    """What the spec alone makes the rate at the run's step `step`."""
+    return stage.lr * factor(stage.schedule_step(step), stage.schedule_steps, stage.schedule)

@@ -19,7 +19,7 @@ import { BUCKETS, SeriesPanel } from './SeriesPanel';
 import { PointsTable } from './PointsTable';
 import { panelsOf, plannedEnd } from './panels';
 
-const COLORS: Record<Outcome, string> = { recovered: '--helped', not_recovered: '--harmful', no_checkpoint: '--harmless', verifying: '--verifying', proposed: '--verifying', rejected: '--harmless' };
+const COLORS: Record<Outcome, string> = { recovered: '--helped', not_recovered: '--harmful', no_checkpoint: '--harmless', verifying: '--verifying', proposed: '--verifying', rejected: '--harmless', done: '--harmless', refused: '--harmless' };
 
 function markersOf(interventions: InterventionRecord[], openId: string | undefined, place: Place): Marker[] {
   return interventions.map((item) => ({

@@ -12,6 +12,7 @@ import { changesOf, evidenceFacts, evidenceSeries, spellAction, spellOutcome } f
 import { formatStep } from '../../figures/numbers';
 import { Approval } from '../../components/Approval';
 import { spellOut } from '../../figures/words';
+import { ReplayCurves } from './ReplayCurves';
 
 function Part({ number, title, extra, children }: { number: number; title: string; extra?: ReactNode; children: ReactNode }) {
   return (
@@ -132,6 +133,7 @@ export function InterventionCard({ run, intervention, index, total, onStep, onCl
         <Part number={4} title="Outcome" extra={<OutcomePill outcome={outcome} />}>
           <p>{spellOutcome(outcome, intervention.step, intervention.outcome_step)}</p>
           {outcome === 'proposed' && !isTerminal(run.state) && <Approval run={run} intervention={intervention} />}
+          <ReplayCurves evidence={intervention.evidence ?? {}} />
         </Part>
       </ol>
       <div className="iv-foot">
