@@ -1,13 +1,16 @@
 """The parts of one training process, put together from a spec."""
 
 import json
+import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import distributed, nn
+from torch.distributed.constants import default_pg_timeout
 
 from workers.model.checkpoint import describe_model
 from workers.model.transformer import Transformer
@@ -44,6 +47,8 @@ from workers.training.state import TrainerState, differences, identity, saved_id
 from workers.training.teacher import Teacher, build_teacher, distillation_identity
 from workers.training.telemetry import LayerMeter
 from workers.training.token_counts import TokenCounts
+
+CONNECT_SECONDS = 90.0
 
 
 @dataclass
@@ -228,9 +233,22 @@ def _wrap(spec: TrainingSpec, accelerator: Accelerator, objective: Objective) ->
     return objective
 
 
+def _meet() -> None:
+    """Connect the processes by gloo, and fail where that takes too long: torchrun then starts all of them anew.
+
+    After a restart on a busy machine two processes waited for one another's connection, which was lost. By default
+    they would have done so for half an hour, which is right for the work itself alone.
+    """
+    if not distributed.is_initialized():
+        distributed.init_process_group("gloo", timeout=timedelta(seconds=CONNECT_SECONDS))
+        distributed.distributed_c10d._set_pg_timeout(default_pg_timeout)
+
+
 def build_accelerator(spec: TrainingSpec) -> Accelerator:
     """Through accelerate: a GPU for each process where there are enough, else the CPU."""
     enough_gpus = torch.cuda.is_available() and torch.cuda.device_count() >= spec.resources.num_processes
+    if spec.resources.num_processes > 1 and "RANK" in os.environ and not enough_gpus:
+        _meet()
     accelerator = Accelerator(cpu=not enough_gpus, mixed_precision="no")
     if accelerator.num_processes != spec.resources.num_processes:
         raise InputError(

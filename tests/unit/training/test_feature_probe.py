@@ -123,7 +123,7 @@ def test_a_real_run_without_a_fault_gives_no_finding(
     ("drill", "detectors"),
     [
         ({"kind": "qk_growth", "step": 80, "num_steps": 30, "factor": 1.3}, {"attention_entropy"}),
-        ({"kind": "lr_times", "step": 80, "factor": 50}, {"update_ratio", "feature_speed"}),
+        ({"kind": "lr_times", "step": 80, "factor": 50}, {"large_update", "feature_speed"}),
         ({"kind": "repeated_token", "step": 80, "num_batches": 5}, {"repeated_batch"}),
     ],
 )
@@ -160,7 +160,7 @@ def test_findings_without_a_rule_do_not_keep_a_rule_from_acting(
 def test_a_run_without_a_warm_up_is_led_back_to_its_first_step(
     dataset: Path, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
-    bad = {"optimizer": {"kind": "adamw", "lr": 0.05}, "schedule": {"kind": "wsd", "warmup_steps": 0}}
+    bad = {"optimizer": {"kind": "adamw", "lr": 0.5}, "schedule": {"kind": "wsd", "warmup_steps": 0}}
     reporter = MemoryReporter()
     spec = long_run(make_spec, num_steps=60, heldout={"every_steps": 60}, monitoring={"mode": "auto"}, **bad)
     summary = train(spec, dataset=dataset, out=tmp_path / "watched", reporter=reporter)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -29,6 +30,7 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Storage]:
     for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("HEADRACE_S3_ENDPOINT_URL", f"http://{host}:{port}")
+    httpx.post(f"http://{host}:{port}/moto-api/reset")  # what it keeps belongs to the process, not to the server
     boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="headrace")
     yield S3Storage("s3://headrace/runs/mill", f"http://{host}:{port}")
     server.stop()
