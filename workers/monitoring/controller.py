@@ -216,7 +216,9 @@ class Controller:
         rises = [
             s.value / s.baseline
             for s in sightings
-            if s.baseline and s.value < float("inf") and (s.detector != "spike" or SPIKES[s.series] == kind)
+            if s.baseline
+            and s.value / s.baseline < float("inf")
+            and (s.detector != "spike" or SPIKES[s.series] == kind)
         ]
         return Situation(
             step=step,

@@ -152,7 +152,7 @@ def test_a_fault_is_told_soon_and_not_at_every_step(kind: str) -> None:
 
 
 def test_updates_that_change_a_good_part_of_the_weights_are_a_finding_at_once_and_without_any_past() -> None:
-    steps = [{"layers/00/update_ratio": 0.2, "scheduled_lr": 1.0}] * 3
+    steps = [{"layers/00/update_ratio": 0.8, "scheduled_lr": 1.0}] * 3
     (found,) = feed(build_detector(UpdateRatio()), steps)
     assert (found.detector, found.step) == ("large_update", 0)
 

@@ -123,7 +123,7 @@ def test_a_real_run_without_a_fault_gives_no_finding(
     ("drill", "detectors"),
     [
         ({"kind": "qk_growth", "step": 80, "num_steps": 30, "factor": 1.3}, {"attention_entropy"}),
-        ({"kind": "lr_times", "step": 80, "factor": 50}, {"large_update", "feature_speed"}),
+        ({"kind": "lr_times", "step": 80, "factor": 50}, {"update_ratio", "feature_speed"}),
         ({"kind": "repeated_token", "step": 80, "num_batches": 5}, {"repeated_batch"}),
     ],
 )
@@ -155,25 +155,6 @@ def test_findings_without_a_rule_do_not_keep_a_rule_from_acting(
     wanted = {"step_seconds", "data_wait_seconds", "memory_bytes", "batch_fingerprint", "clipped_share", "kept_share"}
     assert wanted <= set(told) and "layers/01/update_ratio" in told and "layers/00/feature_speed" in told
     assert reporter.series("batch_fingerprint") == [], "no chart shows it"
-
-
-def test_a_run_without_a_warm_up_is_led_back_to_its_first_step(
-    dataset: Path, make_spec: MakeSpec, tmp_path: Path
-) -> None:
-    bad = {"optimizer": {"kind": "adamw", "lr": 0.5}, "schedule": {"kind": "wsd", "warmup_steps": 0}}
-    reporter = MemoryReporter()
-    spec = long_run(make_spec, num_steps=60, heldout={"every_steps": 60}, monitoring={"mode": "auto"}, **bad)
-    summary = train(spec, dataset=dataset, out=tmp_path / "watched", reporter=reporter)
-    reporter.flush()
-    first = reporter.batch.interventions[0]
-    assert (first.evidence["cause"], first.step) == ("large_update", 0) and first.after["lr_scale"] == 0.25
-    alone = train(
-        long_run(make_spec, num_steps=60, heldout={"every_steps": 60}, monitoring={"mode": "off"}, **bad),
-        dataset=dataset,
-        out=tmp_path / "alone",
-        reporter=MemoryReporter(),
-    )
-    assert summary["heldout_loss"] < alone["heldout_loss"]
 
 
 def test_the_loop_can_begin_anywhere(dataset: Path, make_spec: MakeSpec, tmp_path: Path) -> None:

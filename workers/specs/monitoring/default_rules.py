@@ -67,15 +67,6 @@ DEFAULT_RULES = [
         ],
     ),
     Rule(
-        name="large-update",
-        findings=["large_update"],
-        rungs=[
-            [Rollback(margin_steps=0), ScaleLr(factor=0.25, recover_steps=200)],
-            [Rollback(margin_steps=0), ScaleLr(factor=0.25)],
-        ],
-        at_end="report",
-    ),
-    Rule(
         name="attention-logits",
         findings=["attention_logits"],
         rungs=[

@@ -48,9 +48,9 @@ class UpdateRatio(LayerDetector):
     kind: Literal["update_ratio"] = "update_ratio"
     factor: float = Field(5.0, gt=1)
     """Times its level, or one part of so many, that counts."""
-    max_ratio: float = Field(0.1, gt=0)
+    max_ratio: float = Field(0.5, gt=0)
     """Norm of the update over norm of the weights that counts without any past, at once, as the finding `large_update`:
-    a layer that changes by a tenth in one step learns noise. Healthy ones are far below, in warm-up too."""
+    a layer that changes by half in one step forgets what it has learnt."""
 
 
 class ActivationDrift(LayerDetector):
