@@ -40,6 +40,7 @@ SPEC = {
     "name": "launch",
     "model": {"d_model": 64, "num_layers": 2, "num_heads": 4, "num_kv_heads": 2, "d_ffn": 128},
     "batch": {"sequence_tokens": 64, "micro_batch_sequences": 4},
+    "schedule": {"kind": "wsd", "warmup_steps": 1},
     "num_steps": 5,
 }
 PHASES = ["answered", "submitted", "taken", "started", "reported", "stepped"]
@@ -61,6 +62,22 @@ def write_dataset(folder: Path) -> Path:
     info = {"vocab_size": VOCAB_SIZE, "dtype": "<u2", "eos_token_id": tokenizer.eos_token_id, "num_tokens": num_tokens}
     (folder / "dataset.json").write_text(json.dumps(info))
     return folder
+
+
+def commit_dataset(client: httpx.Client, storage: ServiceStorage, folder: Path) -> str:
+    """The dataset as the artifact of a run, as only such can be named; its digest.
+
+    The run is for a pool without workers, and what a worker would report comes from here.
+    """
+    artifact = put_folder(storage, folder, "dataset", "topics", {})
+    spec = {"kind": "training", "name": "dataset", "resources": {"gpus": 1}}
+    run_id = client.post("/runs", json={"spec": spec}).raise_for_status().json()["id"]
+    for seq, state in enumerate(("running", "completed")):
+        batch: dict[str, Any] = {"attempt": 1, "source": "worker", "seq": seq, "state": state}
+        if state == "running":
+            batch["artifacts"] = [artifact.model_dump(mode="json")]
+        storage.client.post(f"/api/v1/ingest/runs/{run_id}", json=batch).raise_for_status()
+    return artifact.digest
 
 
 def wait_for(look: Callable[[], Any]) -> Any:
@@ -117,8 +134,8 @@ def main() -> None:
             tokens = json.loads((home / "secrets.json").read_text())
             headers = {"Authorization": f"Bearer {tokens['admin_token']}"}
             storage = ServiceStorage(url, tokens["worker_token"])
-            digest = put_folder(storage, write_dataset(Path(folder) / "dataset"), "dataset", "topics", {}).digest
             client = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60, trust_env=False)
+            digest = commit_dataset(client, storage, write_dataset(Path(folder) / "dataset"))
             prefect = httpx.Client(
                 base_url=f"{url}/api/v1/prefect/api",
                 auth=("worker", tokens["worker_token"]),
