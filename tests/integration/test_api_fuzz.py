@@ -30,8 +30,9 @@ def not_a_server_error(ctx, response, case):
 
 
 @pytest.fixture
-def served(settings, orchestrator):
-    """The service on a port, in a thread with a loop of its own."""
+def served(settings, orchestrator, prefect_url):
+    """The service on a port, in a thread with a loop of its own, beside a real Prefect."""
+    settings = settings.model_copy(update={"prefect_api_url": prefect_url})
     config = uvicorn.Config(create_app(settings, orchestrator), port=0, log_level="critical", lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

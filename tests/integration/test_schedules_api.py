@@ -163,11 +163,11 @@ async def test_schedules_of_another_project_are_not_there(schedules, prefect):
     assert (await prefect.read_deployment_by_name("launch/nightly")).parameters["project"] == "left"
 
 
-@pytest.mark.parametrize("name", ["..", ".", "%2e%2e", "..%2F..%2Fflows", "a%00b", "control", "x" * 150, "\u00e4 b"])
+@pytest.mark.parametrize("name", ["%2e%2e", "%2e", "..%2F..%2Fflows", "a%00b", "control", "x" * 150, "\u00e4 b"])
 async def test_names_that_are_none_never_get_into_a_path_of_prefect(schedules, name):
     for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/run")]:
         answer = await schedules.request(method, f"{URL}/{name}{path}")
-        assert answer.status_code in {404, 405}, (method, answer.text)
+        assert answer.status_code in {404, 405, 422}, (method, answer.text)
 
 
 async def test_each_change_stands_in_the_audit_log(schedules):

@@ -130,7 +130,7 @@ async def test_a_dead_worker_is_told_once_and_one_that_left_is_not(watch, worker
     (told,) = await notices(api)
     assert (told["kind"], told["data"]["worker"], told["data"]["pool"]) == ("worker.dead", "harbour-1", "cpu")
     await worker_api.post("/api/v1/workers/hello", json=hello)
-    await let_pass(130)
+    await let_pass(200)
     await watch.look()
     assert len(await notices(api)) == 2, "it died again"
 
