@@ -8,7 +8,7 @@ export function Segmented<T extends string>({ label, value, options, onChange }:
   return (
     <div className="seg" role="group" aria-label={label}>
       {options.map((option) => (
-        <button key={option.value} aria-pressed={option.value === value} onClick={() => onChange(option.value)}>
+        <button type="button" key={option.value} aria-pressed={option.value === value} onClick={() => onChange(option.value)}>
           {option.label}
         </button>
       ))}
