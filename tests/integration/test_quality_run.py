@@ -141,5 +141,5 @@ async def test_the_command_counts_exports_and_launches(service, api, tmp_path, m
         f"{{kind: quality, name: from-cli, labels: {{kind: people, dataset: '{service.dataset}'}}}}"
     )
     launched = await call("train", str(tmp_path / "spec.yaml"), "--set", "seed=7", "--json")
-    run = json.loads(launched.output)
+    run = json.loads(launched.stdout)
     assert (run["name"], run["spec"]["seed"]) == ("from-cli", 7)
