@@ -24,9 +24,11 @@ from app.commands import (
     replay,
     reproduce,
     runs,
+    schedules,
     stack,
     tokens,
     users,
+    webhooks,
     worker,
 )
 
@@ -37,10 +39,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (
+COMMANDS = (
     stack, demo, runs, again, control, reproduce, deletion, export, estimate, quality, replay, ablation, corpus,
-    datasets, worker, projects, users, tokens, audit, backup,
-):  # fmt: skip
+    datasets, worker, schedules, webhooks, projects, users, tokens, audit, backup,
+)  # fmt: skip
+"""In the order of the help."""
+for module in COMMANDS:
     module.register(app)
 
 

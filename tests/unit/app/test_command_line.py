@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app import cli
 from app.commands.client import Client, CommandError
 from app.commands.launching import apply_settings, parse_settings, read_spec, use_folder
 from app.commands.watching import rows
@@ -151,3 +152,9 @@ def test_progress_of_children_stands_before_the_parents():
     parent = {"stage": None, "state": "running", "state_reason": "", "attempt": 1, "headline": {}, "progress": [],
               "name": "p", "children": [child]}  # fmt: skip
     assert rows(parent) == [("training · train", 5, 10, "steps", "loss 2.500  attempt 2")]
+
+
+def test_every_command_of_the_folder_is_a_command_of_the_program() -> None:
+    folder = Path(cli.__file__).parent / "commands"
+    named = {path.stem for path in folder.glob("*.py") if "def register(" in path.read_text(encoding="utf-8")}
+    assert named == {module.__name__.rpartition(".")[2] for module in cli.COMMANDS}
