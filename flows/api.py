@@ -57,9 +57,8 @@ class Api:
         return answer
 
     def checkpoints(self, run_id: str) -> list[Artifact]:
-        """Checkpoints that the service has accepted from any attempt, the newest first."""
-        found = self._call("GET", f"/runs/{run_id}/artifacts", params={"kind": "checkpoint"}).json()
-        return [Artifact.model_validate(item) for item in reversed(found)]
+        """What a new attempt may go on from, the newest first; those of the run that this one retries come last."""
+        return [Artifact.model_validate(item) for item in self._call("GET", f"/runs/{run_id}/checkpoints").json()]
 
     def add_evaluation_items(self, run_id: str, attempt: int, task: str, items: list[dict[str, Any]]) -> None:
         """Store what the model did on each item of a task; repeating it is harmless."""

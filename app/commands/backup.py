@@ -47,25 +47,26 @@ def restore(
     Nothing is overwritten: where the folder has a state already, move it away or name another one.
     """
     from app.commands.client import CommandError
+    from app.services.backup import folders_of
     from app.settings import settings
     from app.stack import home_of
 
     home = home_of(settings())
     storage = settings().storage or str(home / "storage")
-    for path in (home / "postgres", home / "secrets.json", Path(storage)):
-        if not storage.startswith("s3://") and path.exists() and (path.is_file() or any(path.iterdir())):
+    for path in (home / "postgres", home / "secrets.json", *folders_of(home, storage).values()):
+        if path.exists() and (path.is_file() or any(path.iterdir())):
             raise CommandError(f"{path} is there: move {home} away, or set HEADRACE_HOME to another folder", 2)
     scratch = home / f".restore.{os.getpid()}"
     with _failures(), _progress(as_json) as show:
         try:
-            manifest = _bring_back(settings(), home, Path(storage), source, scratch, show)
+            manifest = _bring_back(settings(), home, folders_of(home, storage), source, scratch, show)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     _tell(manifest, source, f"restored into {home}; start it with `headrace up`", as_json)
 
 
 def _bring_back(
-    settings: "Settings", home: Path, storage: Path, source: Path, scratch: Path, show: "Show"
+    settings: "Settings", home: Path, folders: dict[str, Path], source: Path, scratch: Path, show: "Show"
 ) -> "Manifest":
     """Everything is made ready in `scratch`; then it is moved into place."""
     from app.services.backup import load_databases, unpack
@@ -83,10 +84,10 @@ def _bring_back(
         finally:
             postgres.stop()
         (scratch / "postgres").rename(home / "postgres")
-    if (scratch / "content" / "storage").exists():
-        storage.parent.mkdir(parents=True, exist_ok=True)
-        with_contents = scratch / "content" / "storage"
-        shutil.copytree(with_contents, storage, dirs_exist_ok=True, copy_function=shutil.move)
+    for name, folder in folders.items():
+        if (scratch / "content" / name).exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(scratch / "content" / name, folder, dirs_exist_ok=True, copy_function=shutil.move)
     if (scratch / "content" / "secrets.json").exists():
         (scratch / "content" / "secrets.json").rename(home / "secrets.json")
     return manifest

@@ -102,14 +102,6 @@ async def artifacts(session: AsyncSession, run_id: str, kind: str | None = None)
     return list(await session.scalars(query.where(Artifact.kind == kind) if kind else query))
 
 
-async def latest_checkpoint(session: AsyncSession, run_id: str) -> Artifact | None:
-    """The checkpoint that was committed last, by whatever attempt."""
-    query = select(Artifact).where(Artifact.run_id == run_id, Artifact.kind == "checkpoint")
-    query = query.order_by(Artifact.committed_at.desc(), Artifact.id.desc()).limit(1)
-    found: Artifact | None = await session.scalar(query)
-    return found
-
-
 async def claim_unsubmitted(session: AsyncSession, seconds: float, limit: int) -> Sequence[str]:
     """Queued runs that nobody has handed to Prefect; ours for `seconds`."""
     found = (

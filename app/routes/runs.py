@@ -186,11 +186,11 @@ async def list_artifacts(
 
 
 @router.get(
-    "/{run_id}/latest-checkpoint",
-    operation_id="get_latest_checkpoint",
-    summary="Where a new attempt goes on",
+    "/{run_id}/checkpoints",
+    operation_id="list_checkpoints",
+    summary="What a new attempt goes on from",
     dependencies=[Depends(require("viewer", "worker"))],
 )
-async def get_latest_checkpoint(run_id: str, session: SessionOf) -> Artifact:
-    """The checkpoint that was committed last, by whatever attempt; 404 when there is none yet."""
-    return await runs.latest_checkpoint(session, run_id)
+async def list_checkpoints(run_id: str, session: SessionOf) -> list[Artifact]:
+    """The newest first, by whatever attempt; then those of the run that this one retries."""
+    return await runs.list_checkpoints(session, run_id)

@@ -1,8 +1,9 @@
 """The whole state of a stack in one file, and back: three databases, stored bytes, secrets.
 
 A backup is a tar in zstd: `manifest.json` first, then `databases/NAME.dump` (pg_dump's custom format), `storage/...`,
-`secrets.json`, and last `checksums.json`, without which the file is not whole. The databases are dumped before bytes
-are copied: bytes are named by their content and only ever added, so all that the dumps name is there.
+`mlflow/...` (the artifacts that MLflow keeps), `secrets.json`, and last `checksums.json`, without which the file is not
+whole. The databases are dumped before bytes are copied: bytes are named by their content and only ever added, so all
+that the dumps name is there.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -54,6 +55,12 @@ class Manifest:
     """Bytes by part."""
 
 
+def folders_of(home: Path, storage: str) -> dict[str, Path]:
+    """Folders with stored bytes, by their name in a backup. A bucket is none."""
+    folders = {"mlflow": home / "mlflow" / "artifacts"}
+    return folders if storage.startswith("s3://") else {"storage": Path(storage)} | folders
+
+
 def save(home: Path, storage: str, url_of: UrlOf, target: Path, show: Show) -> Manifest:
     """Write the state to `target`, readable by its owner alone, beside and renamed.
 
@@ -66,18 +73,20 @@ def save(home: Path, storage: str, url_of: UrlOf, target: Path, show: Show) -> M
         scratch.mkdir(parents=True)
         names = _present(url_of("headrace"))
         dumps = {name: _dump(name, url_of(name), scratch / f"{name}.dump", show) for name in names}
-        folder = None if storage.startswith("s3://") else Path(storage)
-        files = dict(_stored(folder)) if folder else {}
+        folders = folders_of(home, storage)
+        files = {f"{name}/{path.relative_to(folder).as_posix()}": path for name, folder in folders.items()
+                 for path in _stored(folder)}  # fmt: skip
+        total = sum(path.stat().st_size for path in files.values() if path.exists())
         manifest = Manifest(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("headrace"),
             databases=names,
-            storage="included" if folder else storage,
-            sizes={"databases": sum(p.stat().st_size for p in dumps.values()), "storage": sum(files.values())},
+            storage="included" if "storage" in folders else storage,
+            sizes={"databases": sum(p.stat().st_size for p in dumps.values()), "files": total},
         )
         beside = scratch / "backup"
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            _write(file, manifest, dumps, folder, files, home / "secrets.json", show)
+            _write(file, manifest, dumps, files, home / "secrets.json", show)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(target)
@@ -106,18 +115,15 @@ def _dump(name: str, url: str, path: Path, show: Show) -> Path:
     return path
 
 
-def _stored(folder: Path) -> Iterator[tuple[str, int]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield path.relative_to(folder).as_posix(), path.stat().st_size
+def _stored(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
 
 
 def _write(
     file: IO[bytes],
     manifest: Manifest,
     dumps: dict[str, Path],
-    folder: Path | None,
-    files: dict[str, int],
+    files: dict[str, Path],
     secrets: Path,
     show: Show,
 ) -> None:
@@ -129,12 +135,11 @@ def _write(
         _add_bytes(tar, "manifest.json", json.dumps(asdict(manifest), indent=2).encode(), sums)
         for name, path in dumps.items():
             _add_file(tar, f"databases/{name}.dump", path, sums)
-        done, total = 0, sum(files.values())
-        for name, size in files.items():
+        done = 0
+        for name, path in files.items():
             with contextlib.suppress(FileNotFoundError):  # a leftover of an upload, or collected since
-                _add_file(tar, f"storage/{name}", (folder or Path()) / name, sums)
-            done += size
-            show("stored files", done, total)
+                done += _add_file(tar, name, path, sums)
+            show("stored files", done, manifest.sizes["files"])
         if secrets.exists():
             _add_file(tar, "secrets.json", secrets, sums)
         _add_bytes(tar, _SUMS, json.dumps(sums).encode(), {})
@@ -147,13 +152,14 @@ def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes, sums: dict[str, 
     tar.addfile(member, BytesIO(content))
 
 
-def _add_file(tar: tarfile.TarFile, name: str, path: Path, sums: dict[str, str]) -> None:
+def _add_file(tar: tarfile.TarFile, name: str, path: Path, sums: dict[str, str]) -> int:
     with path.open("rb") as file:
         member = tarfile.TarInfo(name)
         member.size, member.mode = os.fstat(file.fileno()).st_size, 0o600
         reader = _Summing(file)
         tar.addfile(member, reader)
         sums[name] = reader.digest.hexdigest()
+    return member.size
 
 
 class _Summing:

@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Run
-from app.queries import events, runs
+from app.queries import events
 from app.schemas import LaunchRequest
 from app.services import launch, lifecycle
 from app.services.problems import conflict
@@ -31,13 +31,3 @@ async def retry(session: AsyncSession, run_id: str, author: str) -> Run:
     await events.add(session, run, "note", f"goes on where run {old.id} ended", run_id=old.id)
     await lifecycle.announce(session, old, "event")
     return run
-
-
-async def checkpoint_holder(session: AsyncSession, run: Run) -> Run | None:
-    """The run whose newest checkpoint a new attempt goes on from: itself, or the one that it retries, and so on."""
-    holder: Run | None = run
-    while holder is not None:
-        if await runs.latest_checkpoint(session, holder.id) is not None:
-            return holder
-        holder = await runs.get(session, holder.retry_of) if holder.retry_of else None
-    return None

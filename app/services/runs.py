@@ -10,7 +10,6 @@ from app.queries import runs
 from app.schemas import Page, Run, RunSummary
 from app.services import cursors
 from app.services.problems import invalid, not_found
-from app.services.retry import checkpoint_holder
 from app.settings import Settings
 from workers.specs.events import Artifact
 
@@ -68,17 +67,19 @@ async def list_artifacts(session: AsyncSession, run_id: str, kind: str | None) -
     return [show_artifact(row) for row in await runs.artifacts(session, run_id, kind)]
 
 
-async def latest_checkpoint(session: AsyncSession, run_id: str) -> Artifact:
-    """Where a new attempt goes on: the run's own, else that of the run that it retries.
+async def list_checkpoints(session: AsyncSession, run_id: str) -> list[Artifact]:
+    """What a new attempt may go on from, the newest first: the run's own, then those of the run that it retries, ...
 
-    Raises a 404 problem when no checkpoint was committed yet.
+    Raises a 404 problem.
     """
     run = await runs.get(session, run_id)
-    holder = await checkpoint_holder(session, run) if run else None
-    row = await runs.latest_checkpoint(session, holder.id) if holder else None
-    if row is None:
-        raise not_found("checkpoint of run", run_id)
-    return show_artifact(row)
+    if run is None:
+        raise not_found("run", run_id)
+    found: list[Artifact] = []
+    while run is not None:
+        found += [show_artifact(row) for row in reversed(await runs.artifacts(session, run.id, "checkpoint"))]
+        run = await runs.get(session, run.retry_of) if run.retry_of else None
+    return found
 
 
 def summarize(row: models.Run) -> RunSummary:

@@ -48,7 +48,7 @@ def rows(home: Path) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state: three databases, two stored files, secrets."""
+    """A state: three databases, two stored files, one of MLflow's, secrets."""
     home = tmp_path_factory.mktemp("state")
     postgres = EmbeddedPostgres(home / "postgres", fast=True)
     postgres.start()
@@ -62,6 +62,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "storage" / "ab").mkdir(parents=True)
     (home / "storage" / "ab" / "abcd").write_bytes(os.urandom(3_000_000))
     (home / "storage" / "empty").touch()
+    (home / "mlflow" / "artifacts" / "1").mkdir(parents=True)
+    (home / "mlflow" / "artifacts" / "1" / "model.bin").write_bytes(b"weights that MLflow keeps")
     (home / "secrets.json").write_text('{"admin_token": "hr_x"}')
     return home
 
@@ -80,7 +82,7 @@ def test_a_saved_state_comes_back_whole(home: Path, saved: Path, tmp_path: Path)
     fresh = tmp_path / "fresh"
     assert "headrace up" in command(fresh, "restore", str(saved)).stdout
     assert rows(fresh) == rows(home)
-    for name in ("storage/ab/abcd", "storage/empty", "secrets.json"):
+    for name in ("storage/ab/abcd", "storage/empty", "mlflow/artifacts/1/model.bin", "secrets.json"):
         assert (fresh / name).read_bytes() == (home / name).read_bytes()
     assert not list(fresh.glob(".restore*"))
     again = command(fresh, "restore", str(saved), code=2)

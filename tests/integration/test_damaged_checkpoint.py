@@ -1,4 +1,5 @@
-"""A checkpoint that rots in the store: the next attempt takes the one before it and says so."""
+"""What a training flow goes on from: the newest sound checkpoint, with a word on those that rot in the store; in a
+retry that of the run before."""
 
 import asyncio
 from pathlib import Path
@@ -62,3 +63,33 @@ async def test_the_checkpoint_before_a_damaged_one_is_taken(url, settings, launc
     items = events["items"] if isinstance(events, dict) else events
     messages = [event["message"] for event in items if event["kind"] == "warning"]
     assert any("checkpoint step-200 in the store cannot be used, the one before it is taken" in m for m in messages)
+
+
+async def test_a_retried_run_goes_on_from_the_checkpoint_of_the_one_before(
+    url, settings, launch, report, api, tmp_path
+):
+    token = settings.worker_token.get_secret_value()
+
+    def job_of(run):
+        reporter = HttpReporter(url, token, run["id"], 1, spool=tmp_path / "spool")
+        return Job(run["id"], 1, Api(url, token), ServiceStorage(url, token), reporter, tmp_path / "home")
+
+    def publish(run):
+        folder = tmp_path / "step-100"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"weights")
+        job = job_of(run)
+        digest = job.publish(folder, "checkpoint", folder.name, {"step": 100}, 100).digest
+        job.reporter.flush()
+        job.reporter.close(10)
+        return digest
+
+    old = await launch(max_attempts=1)
+    digest = await asyncio.to_thread(publish, old)
+    await report(old["id"], source="flow", state="failed", error="disk full")
+    new = (await api.post(f"/api/v1/runs/{old['id']}/retry")).json()
+    job = job_of(new)
+    found, folder = await asyncio.to_thread(newest_checkpoint, job)
+    assert found == digest
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    await asyncio.to_thread(job.reporter.close, 10)

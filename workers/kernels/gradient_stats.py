@@ -8,7 +8,6 @@ Shapes: N elements of a flat tensor, P tensors, J jobs (pieces of tensors).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import triton
@@ -19,19 +18,6 @@ BLOCK = 4096
 MAX_BLOCKS = 16
 """Of one job."""
 _TYPES = {torch.float32: tl.float32, torch.bfloat16: tl.bfloat16, torch.float16: tl.float16}
-
-
-class GradientStats(NamedTuple):
-    """Figures of a gradient."""
-
-    sum_of_squares: float
-    max_abs: float
-    num_nonfinite: int
-
-    @property
-    def norm(self) -> float:
-        """L2 norm; NaN as soon as one entry is not finite."""
-        return self.sum_of_squares**0.5 if not self.num_nonfinite else float("nan")
 
 
 @triton.jit
@@ -123,16 +109,16 @@ def _measure_one_type(tensors: Sequence[Tensor], dtype: tl.dtype) -> Tensor:
     return result_P3
 
 
-def measure_flat_reference(x_N: Tensor) -> Tensor:
-    """The same in plain PyTorch, in the tensor's own precision.  (N,) -> (3,) fp64"""
-    if not x_N.numel():
-        return torch.zeros(3, dtype=torch.float64, device=x_N.device)
-    norm, largest = torch.linalg.vector_norm(x_N), torch.linalg.vector_norm(x_N, float("inf"))
-    if bool(torch.isfinite(norm)):
-        return torch.stack((norm.double() ** 2, largest.double(), torch.zeros_like(largest, dtype=torch.float64)))
-    finite = torch.isfinite(x_N)
-    kept = torch.where(finite, x_N, 0).double()
-    return torch.stack((kept.square().sum(), kept.abs().max(), (~finite).sum().double()))
+def measure_tensors_reference(tensors: Sequence[Tensor]) -> Tensor:
+    """The same in plain PyTorch.  -> (P, 3) fp64"""
+    rows = []
+    for tensor in tensors:
+        x_N = tensor.detach().flatten().double()
+        finite = torch.isfinite(x_N)
+        kept = torch.where(finite, x_N, 0)
+        largest = kept.abs().max() if kept.numel() else kept.new_zeros(())
+        rows.append(torch.stack((kept.square().sum(), largest, (~finite).sum().double())))
+    return torch.stack(rows)
 
 
 def measure_norms(tensors: Sequence[Tensor]) -> Tensor:
@@ -147,13 +133,3 @@ def measure_norms(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(t.detach(), dtype=torch.float64) for t in tensors]).nan_to_num(
         nan=torch.nan, posinf=torch.nan
     )
-
-
-def measure_gradient(grads: Sequence[Tensor]) -> GradientStats:
-    """Statistics over all of `grads` together: the kernels on CUDA, the reference elsewhere. One synchronisation."""
-    if grads[0].is_cuda:
-        rows = measure_tensors(grads)
-    else:
-        rows = torch.stack([measure_flat_reference(grad.detach().reshape(-1)) for grad in grads])
-    total, largest, strange = torch.stack((rows[:, 0].sum(), rows[:, 1].max(), rows[:, 2].sum())).tolist()
-    return GradientStats(total, largest, int(strange))

@@ -330,7 +330,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/runs/{run_id}/latest-checkpoint": {
+    "/api/v1/runs/{run_id}/checkpoints": {
         parameters: {
             query?: never;
             header?: never;
@@ -338,10 +338,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Where a new attempt goes on
-         * @description The checkpoint that was committed last, by whatever attempt; 404 when there is none yet.
+         * What a new attempt goes on from
+         * @description The newest first, by whatever attempt; then those of the run that this one retries.
          */
-        get: operations["get_latest_checkpoint"];
+        get: operations["list_checkpoints"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5004,7 +5004,7 @@ export interface operations {
             };
         };
     };
-    get_latest_checkpoint: {
+    list_checkpoints: {
         parameters: {
             query?: {
                 /** @description Only what belongs to this project. */
@@ -5024,7 +5024,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Artifact"];
+                    "application/json": components["schemas"]["Artifact"][];
                 };
             };
             /** @description The request was refused; the body says why. */
