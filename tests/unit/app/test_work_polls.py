@@ -40,6 +40,13 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(work_polls, "PAUSE_SECONDS", 0.1)
 
 
+@pytest.fixture
+def long_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may be late by seconds; a poll that is held is later still."""
+    monkeypatch.setattr(work_polls, "HOLD_SECONDS", 30.0)
+    monkeypatch.setattr(work_polls, "PAUSE_SECONDS", 30.0)
+
+
 async def test_an_idle_pool_asks_once_in_the_time_of_a_hold() -> None:
     server, polls = Server(), WorkPolls()
     begun = time.monotonic()
@@ -49,7 +56,7 @@ async def test_an_idle_pool_asks_once_in_the_time_of_a_hold() -> None:
     assert server.num_questions == 4
 
 
-async def test_a_submitted_run_is_fetched_at_once() -> None:
+async def test_a_submitted_run_is_fetched_at_once(long_times: None) -> None:
     server, polls = Server(), WorkPolls()
     await polls.ask("cpu", server.answer, is_empty)
     held = asyncio.create_task(polls.ask("cpu", server.answer, is_empty))
@@ -59,10 +66,10 @@ async def test_a_submitted_run_is_fetched_at_once() -> None:
     polls.wake()
     begun = time.monotonic()
     assert await held == ["run"]
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 10
 
 
-async def test_a_run_submitted_between_two_polls_or_during_one_is_not_held_back() -> None:
+async def test_a_run_submitted_between_two_polls_or_during_one_is_not_held_back(long_times: None) -> None:
     server, polls = Server(), WorkPolls()
     await polls.ask("cpu", server.answer, is_empty)
     polls.wake()
@@ -76,21 +83,27 @@ async def test_a_run_submitted_between_two_polls_or_during_one_is_not_held_back(
     polls.wake()
     await polls.ask("cpu", submitted_after_the_look, is_empty)
     await polls.ask("cpu", server.answer, is_empty)
-    assert time.monotonic() - begun < 0.2
+    assert time.monotonic() - begun < 10
 
 
-async def test_pools_wait_by_themselves_and_a_full_worker_is_told_seldom() -> None:
+async def test_pools_wait_by_themselves(long_times: None) -> None:
+    server, polls = Server(), WorkPolls()
+    await polls.ask("cpu", server.answer, is_empty)
+    begun = time.monotonic()
+    await polls.ask("gpu", server.answer, is_empty)
+    assert time.monotonic() - begun < 10
+
+
+async def test_a_full_worker_is_told_seldom() -> None:
     server, polls = Server(), WorkPolls()
     server.runs.append("run that waits for a slot")
     await polls.ask("cpu", server.answer, is_empty)
     begun = time.monotonic()
-    await polls.ask("gpu", server.answer, is_empty)
-    assert time.monotonic() - begun < 0.05
     await polls.ask("cpu", server.answer, is_empty)
     assert time.monotonic() - begun >= 0.09
 
 
-async def test_an_error_reaches_the_worker_and_holds_nothing() -> None:
+async def test_an_error_reaches_the_worker_and_holds_nothing(long_times: None) -> None:
     server, polls = Server(), WorkPolls()
 
     async def fails() -> list[str]:
@@ -100,7 +113,7 @@ async def test_an_error_reaches_the_worker_and_holds_nothing() -> None:
         await polls.ask("cpu", fails, is_empty)
     begun = time.monotonic()
     await polls.ask("cpu", server.answer, is_empty)
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 10
 
 
 async def test_a_packed_answer_of_prefect_reaches_the_worker_whole(monkeypatch: pytest.MonkeyPatch) -> None:
