@@ -71,6 +71,7 @@ def training_columns(first: int, last: int, branch: int, scale: float, seed: int
         column("update_norm", steps, [n * 0.21 for n in norm], branch),
         column("lr", steps, [lr_at(step, scale) for step in steps], branch),
         column("tokens", steps, [(step + 1) * 4096.0 for step in steps], branch),
+        column("flops", steps, [(step + 1) * 4096.0 * 6 * 8.4e6 for step in steps], branch),
         column("tokens_per_second", steps, [21_400 + noise.gauss(0, 350) for _ in steps], branch),
         column("heldout_loss", heldout, [loss_at(step, noise) + 0.06 for step in heldout], branch),
     ]

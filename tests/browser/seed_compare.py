@@ -38,6 +38,7 @@ def family(seeder: Seeder) -> list[str]:
         columns = {
             "loss": [_loss(name, step, noise) for step in steps],
             "tokens": [float((step + 1) * tokens) for step in steps],
+            "flops": [(step + 1) * tokens * 6 * 8.4e6 for step in steps],
             "grad_norm": [0.4 + math.exp(-step / 25) + abs(noise.gauss(0, 0.03)) for step in steps],
         }
         times = [began + step * (0.5 if tokens == 4096 else 0.3) for step in steps]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { between, compareSpecs, flattenSpec, noiseOf, readSlots, sameButSeed, sayClaims, slotStyle, subtract, tailDifference, withoutRun, withRun, writeSlots } from '../src/figures/compare';
-import { placeOf, type TimedBuckets } from '../src/figures/place';
+import { mapSeries, placeOf, type TimedBuckets } from '../src/figures/place';
 import { formatLoss } from '../src/figures/numbers';
 
 const line = (values: (number | null)[], every = 1, first = 0) => ({ steps: values.map((_, i) => first + i * every), values });
@@ -84,6 +84,10 @@ describe('places along x', () => {
     expect(place?.at(25)).toBe(230);
     expect(place?.back(place.at(17))).toBeCloseTo(17);
     expect(place?.at(60)).toBeGreaterThan(260);
+  });
+  it('lie by FLOPs as their own series tells', () => {
+    expect(mapSeries('flops')).toBe('flops');
+    expect(placeOf('flops', [branch(0, 0, [0, 3e15, 9e15], [])])?.at(15)).toBe(6e15);
   });
   it('tell a rolled-back step its own time', () => {
     const place = placeOf('time', map);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDifference, formatFigure, formatLoss, formatLr, formatNorm, formatPercent, formatRate, formatStep, MISSING } from '../src/figures/numbers';
+import { formatBytes, formatCount, formatDifference, formatFigure, formatFlops, formatLoss, formatLr, formatNorm, formatPercent, formatRate, formatStep, MISSING } from '../src/figures/numbers';
 import { elapsedSeconds, formatDuration, formatStamp, formatWhen } from '../src/figures/time';
 
 const plain = (text: string) => text.replaceAll('\u2009', ' ');
@@ -36,6 +36,12 @@ describe('numbers as tokens.md wants them', () => {
     expect(formatLr(0)).toBe('0');
   });
 
+  it('writes FLOPs in powers of ten', () => {
+    expect(formatFlops(1.5e17)).toBe('1.5e17');
+    expect(formatFlops(1e9)).toBe('1e9');
+    expect(formatFlops(2.345e20)).toBe('2.35e20');
+  });
+
   it('writes norms, shares, rates, bytes', () => {
     expect(formatNorm(0.47)).toBe('0.470');
     expect(formatNorm(123.456)).toBe('123.5');
@@ -47,7 +53,7 @@ describe('numbers as tokens.md wants them', () => {
   });
 
   it('tells missing from zero', () => {
-    for (const format of [formatCount, formatLoss, formatLr, formatNorm, formatPercent, formatStep, formatFigure]) {
+    for (const format of [formatCount, formatFlops, formatLoss, formatLr, formatNorm, formatPercent, formatStep, formatFigure]) {
       expect(format(null)).toBe(MISSING);
       expect(format(undefined)).toBe(MISSING);
       expect(format(0)).not.toBe(MISSING);

@@ -8,12 +8,14 @@ Bytes are those of the shapes: weights, gradients and optimizer in float32; what
 chunks. A teacher of a distillation is not counted.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.specs.training import TrainingSpec
 from workers.specs.training.model import Model
+from workers.specs.training.stages import PlannedStage
 
 _FLOAT32 = 4
 _LOGITS_HELD_BYTES = 3 * 64 * 2**20
@@ -83,6 +85,16 @@ def training_flops_per_token(model: Model, vocab_size: int, sequence_tokens: int
     return 3 * forward_flops_per_token(model, vocab_size, sequence_tokens)
 
 
+def flops_until(plan: Sequence[PlannedStage], model: Model, vocab_size: int, num_steps: int) -> float:
+    """Forward and backward of the first `num_steps` steps of a plan."""
+    total = 0.0
+    for stage in plan:
+        steps = min(stage.num_steps, max(0, num_steps - stage.first_step))
+        per_token = training_flops_per_token(model, vocab_size, stage.batch.sequence_tokens)
+        total += steps * stage.tokens_per_step * per_token
+    return total
+
+
 def layer_bytes_per_token(model: Model, width: int) -> float:
     """What autograd keeps of one layer for one token: inputs of its norms, products and gates."""
     heads, kv = model.num_heads * model.head_width, model.num_kv_heads * model.head_width
@@ -104,13 +116,8 @@ def estimate(
     model, plan = spec.model, spec.plan
     width = 2 if spec.dtype == "bfloat16" or (spec.dtype == "auto" and device == "gpu") else _FLOAT32
     num_parameters = model.num_parameters(vocab_size)
-    by_stage = [
-        stage.num_steps
-        * stage.tokens_per_step
-        * training_flops_per_token(model, vocab_size, stage.batch.sequence_tokens)
-        for stage in plan
-    ]
-    total_flops = sum(by_stage) + _heldout_flops(spec, vocab_size)
+    training_flops = flops_until(plan, model, vocab_size, plan[-1].end_step)
+    total_flops = training_flops + _heldout_flops(spec, vocab_size)
     longest = max(stage.batch.sequence_tokens for stage in plan)
     in_pass = max(stage.batch.sequence_tokens * stage.batch.micro_batch_sequences for stage in plan)
     hidden = num_parameters - vocab_size * model.d_model * (1 if model.tied_embeddings else 2)
@@ -122,7 +129,7 @@ def estimate(
     return Estimate(
         num_parameters=num_parameters,
         num_tokens=spec.num_tokens,
-        flops_per_token=sum(by_stage) / spec.num_tokens,
+        flops_per_token=training_flops / spec.num_tokens,
         total_flops=total_flops,
         training_seconds=total_flops / (speeds.flops_per_second * spec.resources.num_processes),
         # Weights and optimizer stay, with their copy that is being written, which a GPU does not hold; beside them lie

@@ -119,6 +119,7 @@ class Loop:
             "lr_scale": engine.watch.lr_scale,
             "tokens_per_second": tokens / seconds,
             "tokens": float(state.tokens),
+            "flops": engine.speed.flops_until(engine.plan, state.step + 1),
             "epoch": engine.order.epochs(state),
         }
         engine.reporter.metrics(state.step, shown, state.branch)

@@ -4,11 +4,13 @@ import resource
 import statistics
 import time
 from collections import deque
+from collections.abc import Sequence
 
 import torch
 
-from workers.specs.estimate import training_flops_per_token
+from workers.specs.estimate import flops_until, training_flops_per_token
 from workers.specs.training.model import Model
+from workers.specs.training.stages import PlannedStage
 from workers.training.devices import ComputeType, has_fast_bfloat16
 
 _KEPT_STEPS = 256
@@ -31,6 +33,10 @@ class SpeedMeter:
         if self._peak is None:
             self._peak = measure_peak(self._device, self._dtype)
         return {"flops_per_second": self._speeds[-1], "mfu": self._speeds[-1] / self._peak}
+
+    def flops_until(self, plan: Sequence[PlannedStage], num_steps: int) -> float:
+        """FLOPs of the first `num_steps` steps over all processes: what curves are laid along."""
+        return flops_until(plan, self._model, self._vocab_size, num_steps)
 
     def typical(self) -> float:
         """Median FLOPs a second of the last steps: neither compilation nor a pause counts."""

@@ -10,7 +10,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from workers.model.cache import Cache
 from workers.model.transformer import Transformer
 from workers.reporter import MemoryReporter
-from workers.specs.estimate import TABLE, Calibration, estimate, forward_flops_per_token, training_flops_per_token
+from workers.specs.estimate import (
+    TABLE,
+    Calibration,
+    estimate,
+    flops_until,
+    forward_flops_per_token,
+    training_flops_per_token,
+)
 from workers.specs.training import TrainingSpec
 from workers.specs.training.model import Model
 from workers.training import trainer
@@ -86,6 +93,14 @@ def test_stages_processes_and_calibration_count(make_spec: Callable[..., Trainin
     expected = sum(a * b for a, b in zip(per_token, tokens, strict=True)) / sum(tokens)
     assert found.flops_per_token == pytest.approx(expected)
     assert found.cache_bytes == found.cache_bytes_per_token * 64
+    halves = [
+        sum(a * b for a, b in zip(per_token, part, strict=True))
+        for part in ((tokens[0] / 2, 0), (tokens[0], tokens[1] / 2))
+    ]
+    assert [flops_until(staged.plan, staged.model, 64, steps) for steps in (0, 5, 20)] == [
+        0,
+        *map(pytest.approx, halves),
+    ]
 
 
 def test_a_run_reports_its_speed(dataset: Path, make_spec: Callable[..., TrainingSpec], tmp_path: Path) -> None:
@@ -96,6 +111,9 @@ def test_a_run_reports_its_speed(dataset: Path, make_spec: Callable[..., Trainin
     per_token = training_flops_per_token(spec.model, 64, 32)
     for step, flops in reporter.series("flops_per_second"):
         assert flops == pytest.approx(tokens[step] * per_token)
+    seen = dict(reporter.series("tokens"))
+    assert len(seen) == spec.num_steps
+    assert {step: flops / per_token for step, flops in reporter.series("flops")} == pytest.approx(seen)
     assert min(tokens.values()) * per_token <= summary["flops_per_second"] <= max(tokens.values()) * per_token
     assert all(0 < value < 1 for _, value in reporter.series("mfu"))
     assert summary["memory_bytes"] > 1e8

@@ -59,6 +59,12 @@ export function formatLr(value: Maybe): string {
   return value.toExponential(3).replace(/\.?0+e/, 'e').replace('e+', 'e');
 }
 
+/** FLOPs: `1.5e17`; 0 stays `0`. */
+export function formatFlops(value: Maybe): string {
+  if (absent(value)) return MISSING;
+  return value === 0 ? '0' : value.toExponential(2).replace(/\.?0+e/, 'e').replace('e+', 'e');
+}
+
 /** Gradient and update norms: three decimals, less for large ones. */
 export function formatNorm(value: Maybe): string {
   if (absent(value)) return MISSING;

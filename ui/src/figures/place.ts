@@ -1,8 +1,11 @@
-// What lies along x: steps, tokens or time, all by one map from a step of a branch.
+// What lies along x: steps, tokens, FLOPs or time, all by one map from a step of a branch.
 import type { Buckets } from './curves';
 
-export const X_KINDS = ['step', 'tokens', 'time'] as const;
+export const X_KINDS = ['step', 'tokens', 'flops', 'time'] as const;
 export type XKind = (typeof X_KINDS)[number];
+
+/** The series that tells where steps lie: one that only grows, or any for its times. */
+export const mapSeries = (kind: XKind): string => (kind === 'flops' ? 'flops' : 'tokens');
 
 /** A series with the time of each bucket's first point. */
 export type TimedBuckets = Buckets & { times?: (number | null)[] };
@@ -43,15 +46,15 @@ function interpolate(knots: readonly Knot[], from: 0 | 1, value: number): number
 function knotsOf(kind: XKind, branch: TimedBuckets, start: number): Knot[] {
   return branch.steps.flatMap((step, i): Knot[] => {
     // of a series that only grows the smallest value is that of the first step
-    const value = kind === 'tokens' ? branch.min[i] : branch.times?.[i];
+    const value = kind === 'time' ? branch.times?.[i] : branch.min[i];
     return value === null || value === undefined ? [] : [[step, value - start]];
   });
 }
 
-/** The map along `kind`, from the branches of the series `tokens`; null where it cannot be told. */
-export function placeOf(kind: XKind, tokens: TimedBuckets[] | undefined): Place | null {
+/** The map along `kind`, from the branches of its series (`mapSeries`); null where it cannot be told. */
+export function placeOf(kind: XKind, growing: TimedBuckets[] | undefined): Place | null {
   if (kind === 'step') return BY_STEP;
-  const ordered = [...(tokens ?? [])].sort((a, b) => a.branch - b.branch);
+  const ordered = [...(growing ?? [])].sort((a, b) => a.branch - b.branch);
   const times = ordered.flatMap((branch) => branch.times ?? []).filter((time): time is number => time !== null);
   const start = kind === 'time' ? Math.min(...times) : 0;
   const branches = new Map<number, Knot[]>();

@@ -1,5 +1,5 @@
 // What is known of a series by its name: how its values are written, and which way is good.
-import { formatCount, formatFigure, formatLoss, formatLr, formatNorm, formatPercent, formatRate } from './numbers';
+import { formatCount, formatFigure, formatFlops, formatLoss, formatLr, formatNorm, formatPercent, formatRate } from './numbers';
 
 export function formatOf(key: string): (value: number | null) => string {
   if (key.endsWith('loss')) return formatLoss;
@@ -7,6 +7,7 @@ export function formatOf(key: string): (value: number | null) => string {
   if (key.endsWith('norm')) return formatNorm;
   if (key.endsWith('_per_second')) return (value) => formatRate(value, '');
   if (key === 'tokens') return formatCount;
+  if (key === 'flops') return formatFlops;
   if (key === 'mfu' || key.endsWith('_share')) return (value) => formatPercent(value);
   return formatFigure;
 }

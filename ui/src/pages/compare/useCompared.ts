@@ -5,7 +5,7 @@ import { ApiError } from '../../api/client';
 import { metricQuery, runQuery, seriesQuery, type Run } from '../../api/queries';
 import { compareSpecs, flattenSpec, noiseOf, sameButSeed, slotStyle, subtract, tailDifference, type Compared, type SlotStyle, type Trace } from '../../figures/compare';
 import { mergeBranches, smooth, type Points } from '../../figures/curves';
-import { placeOf, type XKind } from '../../figures/place';
+import { mapSeries, placeOf, type XKind } from '../../figures/place';
 
 /** Points asked for a curve: fewer when there are many. */
 const bucketsFor = (count: number): number => (count > 12 ? 400 : 800);
@@ -44,7 +44,7 @@ function useRuns(slots: readonly string[]) {
 function useCurves(ids: readonly string[], metric: string, x: XKind) {
   const buckets = bucketsFor(ids.length);
   const curves = useQueries({ queries: ids.map((id) => ({ ...metricQuery(id, metric, {}, buckets), retry: retryUnlessMissing })) });
-  const maps = useQueries({ queries: ids.map((id) => ({ ...metricQuery(id, 'tokens', {}, buckets, true), enabled: x !== 'step', retry: retryUnlessMissing })) });
+  const maps = useQueries({ queries: ids.map((id) => ({ ...metricQuery(id, mapSeries(x), {}, buckets, true), enabled: x !== 'step', retry: retryUnlessMissing })) });
   return { curves, maps };
 }
 
@@ -77,7 +77,7 @@ export function useCompared(slots: readonly string[], view: { base: string | und
     return noiseOf(runs.filter((item) => item === base || sameButSeed(item.spec, base.spec)).map((item) => item.trace), base.trace);
   }, [runs, base]);
   const waiting = pending || curves.some((answer) => answer.isPending) || (view.x !== 'step' && maps.some((answer) => answer.isPending));
-  const metrics = [...new Set([...found.flatMap((item) => Object.keys(item.run.headline)), ...(series ?? []).map((item) => item.key)])].filter((key) => !key.includes('/') && key !== 'tokens').sort();
+  const metrics = [...new Set([...found.flatMap((item) => Object.keys(item.run.headline)), ...(series ?? []).map((item) => item.key)])].filter((key) => !key.includes('/') && key !== 'tokens' && key !== 'flops').sort();
   return { runs, base, noise, missing, pending, waiting, metrics };
 }
 

@@ -11,7 +11,7 @@ import { DEFAULT_SMOOTHING, Smoothing } from '../../components/Smoothing';
 import { isTerminal, OutcomeGlyph, OUTCOMES, type Outcome } from '../../components/state';
 import { layerSeries } from '../../figures/layers';
 import { formatStep } from '../../figures/numbers';
-import { BY_STEP, placeOf, X_KINDS, type Place } from '../../figures/place';
+import { BY_STEP, mapSeries, placeOf, X_KINDS, type Place } from '../../figures/place';
 import { X_NAMES, xTextOf } from '../../figures/xText';
 import { LayerStrip } from './LayerStrip';
 import { LossPanel } from './LossPanel';
@@ -45,9 +45,9 @@ export function CurvesCard({ run, series, interventions, openId, onOpen }: {
   const last = Math.max(0, ...series.map((item) => item.last_step));
   const end = Math.max(plannedEnd(run) ?? 0, last, 1);
   const zoomed = from !== undefined && to !== undefined && to > from;
-  const hasTokens = series.some((item) => item.key === 'tokens');
-  const { data: tokens } = useQuery({ ...metricQuery(run.id, 'tokens', {}, BUCKETS, true), enabled: hasTokens && kind !== 'step' });
-  const known = useMemo(() => placeOf(kind, tokens), [kind, tokens]);
+  const xKinds = X_KINDS.filter((value) => value === 'step' || series.some((item) => item.key === mapSeries(value)));
+  const { data: growing } = useQuery({ ...metricQuery(run.id, mapSeries(kind), {}, BUCKETS, true), enabled: kind !== 'step' && xKinds.includes(kind) });
+  const known = useMemo(() => placeOf(kind, growing), [kind, growing]);
   const place = known ?? BY_STEP;
   const xText = xTextOf(place.kind);
   // what a run has not done yet takes a time that nobody knows
@@ -89,11 +89,11 @@ export function CurvesCard({ run, series, interventions, openId, onOpen }: {
         )}
         <span className="push" />
         {panels.length > 0 && <Smoothing value={smooth} onChange={(value) => void navigate({ search: (old) => ({ ...old, smooth: value === DEFAULT_SMOOTHING ? undefined : value }), replace: true })} />}
-        {hasTokens && (
+        {xKinds.length > 1 && (
           <Segmented
             label="Along x"
             value={kind}
-            options={X_KINDS.map((value) => ({ value, label: X_NAMES[value] }))}
+            options={xKinds.map((value) => ({ value, label: X_NAMES[value] }))}
             onChange={(value) => void navigate({ search: (old) => ({ ...old, x: value === 'step' ? undefined : value }), replace: true })}
           />
         )}

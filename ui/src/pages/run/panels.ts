@@ -3,7 +3,7 @@ import type { Run } from '../../api/queries';
 
 const KNOWN = ['loss', 'grad_norm', 'update_norm', 'lr'];
 /** What only counts along: x can show it. */
-const COUNTERS = new Set(['tokens', 'epoch']);
+const COUNTERS = new Set(['tokens', 'flops', 'epoch']);
 const WITHIN = new Set(['heldout_loss']);
 const MAX_PANELS = 8;
 
