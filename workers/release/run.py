@@ -41,6 +41,8 @@ def release(
     """
     model, _, _ = load_model(checkpoint)
     model = model.float()
+    if spec.mtp_heads == "drop":
+        _drop_heads(model, reporter)
     tokenizer, info = _open_dataset(dataset, model)
     trainer = _trainer(checkpoint)
     trained_on = trainer.get("identity", {}).get("batch.sequence_tokens", DEFAULT_CONTEXT_TOKENS)
@@ -97,6 +99,19 @@ def held_out_texts(dataset: Path) -> list[str]:
         by_language[language][turn] for turn in turns for language in languages if turn < len(by_language[language])
     )
     return [text for text, _ in zip(texts, range(NUM_COMPARED), strict=False)]
+
+
+def _drop_heads(model: Transformer, reporter: Reporter) -> None:
+    """Take the heads for tokens after the next off the model; what it says of the next token stays."""
+    if model.mtp is None or model.spec.mtp is None:
+        return
+    num_parameters = sum(p.numel() for p in model.mtp.parameters())
+    model.mtp, model.spec = None, model.spec.model_copy(update={"mtp": None})
+    reporter.event(
+        "note",
+        f"the heads of multi-token prediction ({num_parameters:,} parameters) are dropped: `mtp_heads: keep` with "
+        "`format: {kind: own}` keeps them",
+    )
 
 
 def _open_dataset(dataset: Path, model: Transformer) -> tuple[Tokenizer, dict[str, Any]]:

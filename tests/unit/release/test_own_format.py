@@ -8,11 +8,13 @@ from pydoc_data.topics import topics
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from workers.data.tokenizer import Tokenizer, train_tokenizer
 from workers.model.checkpoint import save_model
 from workers.model.foreign import open_any_model
 from workers.model.generate import generate
+from workers.model.speculative import Speculation, speculate
 from workers.model.transformer import Transformer
 from workers.release.run import release
 from workers.reporter import MemoryReporter
@@ -50,7 +52,7 @@ def dataset(tmp_path_factory) -> Path:
     return folder
 
 
-def released(tmp_path: Path, dataset: Path, form: HuggingFace | Own, **shape: object):
+def released(tmp_path: Path, dataset: Path, form: HuggingFace | Own, mtp_heads: str = "drop", **shape: object):
     torch.manual_seed(2)
     spec = Model(**{"d_model": 32, "num_layers": 3, "num_heads": 4, "num_kv_heads": 2, "d_ffn": 48} | shape)
     model = Transformer(spec, 384).eval()
@@ -60,7 +62,7 @@ def released(tmp_path: Path, dataset: Path, form: HuggingFace | Own, **shape: ob
     save_model(tmp_path / "checkpoint", model, spec, 384)
     reporter, out = MemoryReporter(), tmp_path / "released"
     summary = release(
-        ReleaseSpec(name="mill", format=form),
+        ReleaseSpec(name="mill", format=form, mtp_heads=mtp_heads),
         checkpoint=tmp_path / "checkpoint",
         dataset=dataset,
         evaluation=None,
@@ -75,7 +77,7 @@ def released(tmp_path: Path, dataset: Path, form: HuggingFace | Own, **shape: ob
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_its_own_code_gives_the_same_logits_and_tokens_elsewhere(tmp_path, dataset, shape):
-    model, summary, out, _ = released(tmp_path, dataset, Own(), **shape)
+    model, summary, out, _ = released(tmp_path, dataset, Own(), "keep", **shape)
     tokens = Tokenizer.load(dataset / "tokenizer.json").encode(TEXTS[0])[:40]
     command = [sys.executable, "-I", "-c", CODE, str(out), json.dumps(tokens), str(tmp_path / "logits")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
@@ -119,3 +121,28 @@ def test_the_folder_runs_from_the_command_line(tmp_path, dataset):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == (summary["sample"]["prompt"] + summary["sample"]["text"]).strip()
+
+
+@pytest.mark.parametrize("form", [HuggingFace(), Own()])
+def test_heads_for_later_tokens_are_dropped_and_the_model_says_the_same(tmp_path, dataset, form):
+    heads = {"kind": "sequential", "num_heads": 2}
+    model, summary, out, _ = released(tmp_path, dataset, form, mtp=heads)
+    assert summary["num_parameters"] == model.spec.model_copy(update={"mtp": None}).num_parameters(384)
+    assert not any(name.startswith("mtp.") for name in load_file(out / "model.safetensors"))
+    again, tokens = open_any_model(out), torch.arange(40)[None]
+    with torch.inference_mode():
+        assert again.mtp is None and (again(tokens) - model(tokens)).abs().max() <= 1e-4
+
+
+def test_kept_heads_decode_fast_and_the_tokens_are_those_of_the_checkpoint(tmp_path, dataset):
+    model, _, out, _ = released(tmp_path, dataset, Own(), "keep", mtp={"kind": "parallel", "num_heads": 2})
+    again, tokens = open_any_model(out), Tokenizer.load(dataset / "tokenizer.json").encode(TEXTS[1])[:30]
+    assert again.mtp is not None
+    counts = Speculation()
+    found = list(speculate(again, tokens, num_tokens=16, counts=counts))
+    assert found == list(generate(model, tokens, num_tokens=16)) and counts.num_drafted > 0
+
+
+def test_transformers_has_no_place_for_heads():
+    with pytest.raises(ValueError, match=r"set format to \{kind: own\}, or mtp_heads to drop"):
+        ReleaseSpec(mtp_heads="keep")

@@ -1,8 +1,8 @@
 """Release: a checkpoint -> a model that others can load."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workers.specs.base import Digest, Name, Resources, Spec
 
@@ -40,4 +40,15 @@ class ReleaseSpec(Spec):
     """Digest of the evaluation whose scores stand in the model card. A pipeline fills it in."""
     format: Format = HuggingFace()
     """What others load it with."""
+    mtp_heads: Literal["drop", "keep"] = "drop"
+    """Heads for tokens after the next: the model says the same without; kept, they draft for fast decoding."""
     resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _has_place_for_heads(self) -> Self:
+        if self.mtp_heads == "keep" and self.format.kind != "own":
+            raise ValueError(
+                "transformers has no place for heads of multi-token prediction: set format to {kind: own}, "
+                "or mtp_heads to drop"
+            )
+        return self
