@@ -67,9 +67,9 @@ def dataset(tmp_path_factory) -> Path:
     return folder
 
 
-def run(dataset: Path, out: Path, mode: str, *drills: dict[str, Any]) -> tuple[float, MemoryReporter]:
+def run(dataset: Path, out: Path, mode: str, *drills: dict[str, Any], **changes: Any) -> tuple[float, MemoryReporter]:
     """Final held-out loss, and everything that was reported."""
-    spec = TrainingSpec.model_validate(SPEC | {"monitoring": {"mode": mode}, "drills": list(drills)})
+    spec = TrainingSpec.model_validate(SPEC | {"monitoring": {"mode": mode}, "drills": list(drills)} | changes)
     reporter = MemoryReporter()
     summary = train(spec, dataset=dataset, out=out, reporter=reporter)
     reporter.flush()
@@ -101,6 +101,25 @@ def test_a_rate_times_50_that_stays_is_corrected(dataset, tmp_path, healthy, cap
     outcomes = last_outcomes(reporter)
     assert 1 <= len(outcomes) <= 4 and outcomes[-1] == "recovered"
     assert reporter.batch.findings[0].step <= FAULT_STEP + 1
+    assert watched < healthy * MARGIN < baseline
+
+
+def test_a_broken_weight_is_seen_at_once_and_never_saved(dataset, tmp_path, healthy, capsys):
+    flip = {"kind": "bit_flip", "step": FAULT_STEP, "bit": 30}
+    watched, reporter = run(dataset, tmp_path / "watched", "auto", flip)
+    baseline, _ = run(dataset, tmp_path / "baseline", "off", flip)
+    show(capsys, "bit flip", healthy, watched, baseline)
+    assert reporter.batch.findings[0].step == FAULT_STEP
+    assert last_outcomes(reporter)[-1] == "recovered"
+    assert watched < healthy * MARGIN < baseline
+
+
+def test_a_start_without_warm_up_at_a_rate_ten_times_too_high_begins_again(dataset, tmp_path, healthy, capsys):
+    start = {"optimizer": {"kind": "adamw", "lr": 3e-2}, "schedule": {"kind": "wsd", "warmup_steps": 0}}
+    watched, reporter = run(dataset, tmp_path / "watched", "auto", **start)
+    baseline, _ = run(dataset, tmp_path / "baseline", "off", **start)
+    show(capsys, "bad start", healthy, watched, baseline)
+    assert reporter.batch.findings[0].detector == "large_update" and reporter.batch.findings[0].step == 0
     assert watched < healthy * MARGIN < baseline
 
 

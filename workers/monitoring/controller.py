@@ -23,7 +23,12 @@ from workers.monitoring.telemetry import AFTER_UPDATE, Decision, Settings, Telem
 from workers.specs.events import Finding, Intervention
 from workers.specs.monitoring import FindingKind, Mode, Monitoring, Rule
 
-SPIKES = {"loss": "loss_spike", "grad_norm": "gradient_spike", "update_norm": "update_spike"}
+SPIKES = {
+    "loss": "loss_spike",
+    "grad_norm": "gradient_spike",
+    "update_norm": "update_spike",
+    "weight_norm": "weight_spike",
+}
 ORDER = ("non_finite", "odd_batch", *SPIKES.values(), *get_args(FindingKind))
 """Of findings with the same onset the first in this order is taken for the cause."""
 
@@ -230,6 +235,7 @@ class Controller:
             message=first.message,
             rise=max(rises, default=None),
             baseline=first.baseline,
+            series=first.series,
             min_lr_scale=self.policy.min_lr_scale,
         )
 

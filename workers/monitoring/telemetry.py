@@ -23,8 +23,8 @@ class Telemetry:
 
     `grad_norm`, `activation_rms` (of the residual stream after the block) and `max_attention_logit` (over its heads)
     are there before and after the update, `weight_norm`, `update_norm` and `update_ratio` (norm of the update over norm
-    of the weights) after it. Every `telemetry.probe_every_steps`, of a fixed batch: `dead_units`, `attention_entropy`,
-    `effective_rank` and, but for the first time, `feature_speed`.
+    of the weights, of the matrices alone) after it. Every `telemetry.probe_every_steps`, of a fixed batch:
+    `dead_units`, `attention_entropy`, `effective_rank` and, but for the first time, `feature_speed`.
     """
     scheduled_lr: float | None = None
     """What the spec alone makes the rate, without `lr_scale`: what a schedule does is no alarm."""
@@ -50,7 +50,7 @@ def by_layer(layers: Mapping[str, Sequence[float]], leave_out: Sequence[str] = (
 class Settings:
     """What the controller has changed for good, beside the two scales. None and 1: as the spec says.
 
-    The trainer brings clipping, attention and optimizer in line with it, after a resume too.
+    The trainer brings clipping, attention, optimizer and loss in line with it, after a resume too.
     """
 
     clipping: str | None = None
@@ -59,6 +59,8 @@ class Settings:
     """Limit of QK-clip."""
     epsilon_factor: float = 1.0
     beta2: float | None = None
+    source_shares: Mapping[str, float] = field(default_factory=dict)
+    """Of these sources only so many of their sequences count in the loss."""
 
 
 @dataclass(slots=True)

@@ -30,8 +30,10 @@ class Moment(NamedTuple):
 
 
 def choose_kept(moments: Iterable[Moment], policy: Checkpointing) -> set[Moment]:
-    """Those that the policy keeps."""
-    ordered = sorted(moments, key=lambda moment: moment[:2], reverse=True)
+    """Those that the policy keeps. Of several of one step only the newest counts: a roll-back or a resume writes the
+    weights that it begins with once more, and must not push the checkpoints before them out."""
+    newest = {moment.step: moment for moment in sorted(moments, key=lambda moment: moment[:2])}
+    ordered = sorted(newest.values(), key=lambda moment: moment[:2], reverse=True)
     every = policy.keep_every_steps
     kept = set(ordered[: policy.keep])
     kept |= {moment for moment in ordered if every and moment.step and moment.step % every == 0}

@@ -83,13 +83,14 @@ class Loop:
         else:
             lr = shown["lr"] = self._lr(step)
             clipped, updates_P = apply_update(engine, norm, lr)
-            meter.finish(updates_P)
+            weighed = meter.finish(updates_P, weigh=engine.token_counts is not None)
             shown["update_norm"] = total_norm(updates_P)
             shown["clip_norm"], shown["clipped_share"] = clipped
             self.levers.after_update()
             shown |= engine.optimizers.telemetry()
-            clipping = {"clipped_share": clipped.share, "kept_share": clipped.norm / norm if norm else 1.0}
-            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers, scheduled, clipping)
+            kept_share = clipped.norm / norm if norm else 1.0
+            scalars = {"clipped_share": clipped.share, "kept_share": kept_share, **weighed}
+            telemetry = Telemetry(step, loss, norm, lr, shown["update_norm"], meter.layers, scheduled, scalars)
             if not self._follow(engine.watch.after_update(telemetry), place):
                 return False
         meter.record(step, state.branch)

@@ -5,9 +5,12 @@ Shapes: B sequences of a pass, S of the step in this process, T tokens, K losses
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +34,8 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     rank, num_ranks = accelerator.process_index, accelerator.num_processes
     began = time.perf_counter()
     part = engine.drills.poison(place.index, rank, engine.order.part(place, rank, num_ranks))
+    shares_of_sources = engine.watch.settings.source_shares
+    part = leave_out(part, engine.order.labels, shares_of_sources, [engine.spec.seed, place.index, rank])
     engine.meter.saw_batch(part, time.perf_counter() - began)
     shares = _shares(engine, part)
     engine.objective.set_progress(engine.state.step / engine.spec.num_steps)
@@ -61,6 +66,15 @@ def compute_gradient(engine: Engine, place: Place) -> dict[str, float]:
     hidden = {name: found.pop(name) for name in ("batch_fingerprint",) if name in found}
     engine.meter.for_controller = hidden | engine.meter.clock.read(of_ranks)
     return found | _source_losses(engine, of_sources)
+
+
+def leave_out(part: Sequences, labels: Sequence[str], shares: Mapping[str, float], seed: Sequence[int]) -> Sequences:
+    """Of the sources in `shares` only so many sequences count; which, hangs on the seed alone, so on the batch."""
+    if not shares or part.sources is None:
+        return part
+    share_S = np.array([shares.get(labels[source], 1.0) for source in part.sources.tolist()])
+    out_S = torch.from_numpy(np.random.default_rng(seed).random(len(share_S)) >= share_S)
+    return replace(part, targets=part.targets.masked_fill(out_S[:, None], IGNORED))
 
 
 def _unreduced(engine: Engine) -> AbstractContextManager[None]:

@@ -47,6 +47,9 @@ class LayerMeter:
         self.probe, self.clock = probe, RankClock(accelerator)
         self._every = spec.every_steps
         self._groups = group_parameters(self.model)
+        matrices = [float(p.ndim > 1) for p in self.model.parameters()]
+        self._matrices_P = torch.tensor(matrices, dtype=torch.float64, device=accelerator.device)
+        """1 for what counts in `update_ratio`: gains of norms begin at 1 and would hide what happens to matrices."""
         self._num_layers = len(self.model.blocks)
         self.groups: dict[str, Parts] = {}
         """Figures by series and part of the model, of the step of now. Empty: it is not measured."""
@@ -79,16 +82,21 @@ class LayerMeter:
         largest = [max(heads) for heads in self.max_logits_LH]
         self.groups["max_attention_logit"] = dict(zip(self._layer_names(), largest, strict=True))
 
-    def finish(self, update_norms_P: Tensor) -> None:
-        """What is known after the update."""
-        if "grad_norm" not in self.groups:
-            return
-        self.groups["weight_norm"] = self._by_group(measure_whole_norms(list(self.model.parameters())))
-        self.groups["update_norm"] = self._by_group(update_norms_P)
-        weights, updates = self.groups["weight_norm"], self.groups["update_norm"]
-        self.groups["update_ratio"] = {
-            name: updates[name] / weights[name] if weights[name] else 0.0 for name in weights
-        }
+    def finish(self, update_norms_P: Tensor, *, weigh: bool) -> dict[str, float]:
+        """What is known after the update. weigh: the norm of all weights, for the controller, at each step."""
+        measured = "grad_norm" in self.groups
+        if not (measured or weigh):
+            return {}
+        weights_P = measure_whole_norms(list(self.model.parameters()))
+        if measured:
+            self.groups["weight_norm"] = self._by_group(weights_P)
+            self.groups["update_norm"] = self._by_group(update_norms_P)
+            weights = self._by_group(weights_P * self._matrices_P)
+            updates = self._by_group(update_norms_P[: len(weights_P)] * self._matrices_P)
+            self.groups["update_ratio"] = {
+                name: updates[name] / weights[name] if weights[name] else 0.0 for name in weights
+            }
+        return {"weight_norm": total_norm(weights_P)}
 
     @property
     def layers(self) -> dict[str, list[float]]:

@@ -37,6 +37,17 @@ def test_a_spike_is_found_in_patience_steps(series, patience):
     assert found[0].baseline == pytest.approx(3.0, rel=0.1)
 
 
+def test_the_weights_jump_once_and_are_told_at_once():
+    """Norms of weights move by a few percent a step at most; a flipped bit of an exponent multiplies them."""
+    detector = SpikeDetector(Spike())
+    grows = [12 * 1.01**t for t in range(100)]
+    assert not feed(detector, grows, "weight_norm")
+    (found,) = feed(detector, [1e30], "weight_norm", start=100)
+    assert (found.step, found.onset) == (100, 100)
+    (found,) = feed(NonFiniteDetector(NonFinite()), [math.inf], "weight_norm")
+    assert found.series == "weight_norm"
+
+
 def test_an_almost_constant_series_needs_a_real_jump():
     """Muon's update norm hardly varies: without a floor on the MAD a change of 1 % would be an alarm."""
     detector = SpikeDetector(Spike())

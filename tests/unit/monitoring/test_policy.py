@@ -170,6 +170,24 @@ def test_settings_that_last():
     assert other.settings == settings
 
 
+def test_the_source_that_a_finding_is_about_counts_less_and_no_other():
+    policy = {"rules": [rule(findings=["source_loss"], rungs=[["lower_source"]])]}
+    detectors = [{"kind": "source_loss", "window_steps": 64, "recent_steps": 8}]
+    watch = build_controller(Monitoring.model_validate({"detectors": detectors, "policy": policy}))
+    told = []
+    for step in range(160):
+        bad = 3.0 if step < 100 else 6.0
+        t = Telemetry(step, 3.0, 1.0, 0.1, scalars={"loss/web": 3.0 + 0.01 * (step % 3), "loss/code": bad})
+        told += watch.before_update(t).interventions
+    assert watch.settings.source_shares == {"code": 0.5}
+    assert (told[0].action, told[0].before) == ("lower_source", {"source": "code", "source_share": 1.0})
+    other = build_controller(Monitoring.model_validate({"detectors": detectors, "policy": policy}))
+    other.load_state_dict(json.loads(json.dumps(watch.state_dict())))
+    assert other.settings == watch.settings, "it survives a kill"
+    no_source = build_controller(monitoring(rule(rungs=[["lower_source"]])))
+    assert nan_at(no_source, 3).interventions[0].action == "none" and not no_source.settings.source_shares
+
+
 def test_the_clip_can_be_loosened():
     watch = build_controller(monitoring(rule(rungs=[["loosen_clip"]])))
     nan_at(watch, 3)

@@ -11,14 +11,19 @@ import torch
 from counting_language import VOCAB_SIZE
 
 from workers.data.shards import Origin, ShardWriter, TokenDataset, token_dtype
+from workers.monitoring.telemetry import Settings
 from workers.reporter import MemoryReporter
 from workers.specs.training import TrainingSpec
+from workers.training import engine as engine_module
 from workers.training.__main__ import read_folders
+from workers.training.batches import IGNORED
 from workers.training.errors import InputError
 from workers.training.mixture import folders_of_sources, open_sources
+from workers.training.silence import NoWatch
 from workers.training.sources import Joined, open_data
 from workers.training.stage_order import StageOrder
 from workers.training.state import Place, TrainerState
+from workers.training.steps import leave_out
 from workers.training.trainer import train
 
 A, B = ("sha256:" + letter * 64 for letter in "ab")
@@ -175,6 +180,31 @@ def test_what_does_not_go_together_is_said(make_spec: MakeSpec, folders: dict[st
         run(MIXTURE, other)
     with pytest.raises(ValueError, match="not both"):
         make_spec(dataset=A, mixture=MIXTURE)
+
+
+def test_of_a_source_that_is_lowered_only_a_share_counts(
+    make_spec: MakeSpec, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = make_spec(mixture=MIXTURE, num_steps=40)
+    order = order_of(spec, folders)
+    counted: list[list[bool]] = [[], [], []]
+    for number in range(40):
+        part = order.part(Place(number), 0, 1)
+        thinned, again = (leave_out(part, order.labels, {order.labels[0]: 0.25}, [1, number]) for _ in range(2))
+        assert torch.equal(thinned.targets, again.targets), "it hangs on the batch alone"
+        for source, targets, before in zip(part.sources.tolist(), thinned.targets, part.targets, strict=True):
+            counted[source].append(bool(torch.equal(targets, before)))
+            assert counted[source][-1] or (targets == IGNORED).all()
+    assert all(counted[1]) and all(counted[2])
+    assert np.mean(counted[0]) == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / len(counted[0])) ** 0.5)
+
+    watch = NoWatch()
+    watch.settings = Settings(source_shares={order.labels[0]: 0.0})
+    monkeypatch.setattr(engine_module, "build_controller", lambda _: watch)
+    reporter = MemoryReporter()
+    train(spec, dataset=folders, out=tmp_path, reporter=reporter)
+    reporter.flush()
+    assert reporter.series(f"loss/{order.labels[1]}") and not reporter.series(f"loss/{order.labels[0]}")
 
 
 def test_folders_on_the_command_line() -> None:

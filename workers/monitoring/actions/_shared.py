@@ -28,6 +28,8 @@ class Situation:
     """What the series is over its level, as a factor; None: unknown."""
     baseline: float | None = None
     """Level of the series before, in its own unit."""
+    series: str = ""
+    """What the finding is about; `loss/NAME` of a source."""
     min_lr_scale: float = 0.01
 
 

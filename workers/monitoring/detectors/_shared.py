@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 MAD_TO_SIGMA = 1.4826
-SERIES = ("loss", "grad_norm", "update_norm")
+SERIES = ("loss", "grad_norm", "update_norm", "weight_norm")
 """The series that each step has, in the order in which it makes them."""
 
 

@@ -1,4 +1,4 @@
-"""Loss, gradient or update is NaN or infinite: one step is enough."""
+"""Loss, gradient, update or weight is NaN or infinite: one step is enough."""
 
 import math
 from collections.abc import Mapping

@@ -15,8 +15,9 @@ from workers.monitoring.detectors._shared import SERIES, Sighting, median, robus
 from workers.specs.monitoring import Spike
 
 NUM_RECENT = 16
-FLOORS = {"loss": 0.05, "grad_norm": 0.3, "update_norm": 0.1}
-"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm."""
+FLOORS = {"loss": 0.05, "grad_norm": 0.3, "update_norm": 0.1, "weight_norm": 0.03}
+"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm, x1.27 of
+the weight norm."""
 
 
 @dataclass(slots=True)
@@ -75,13 +76,13 @@ class SpikeDetector:
                 past.learn(step, self._to_learn(series, log, lr_scale, past), self.spec.window_steps)
             return None
         past.excess.append((step, log))
+        # The norm of all weights has no noise to speak of: a jump is a broken weight, and is seen once.
+        patience = 1 if series == "weight_norm" else self.spec.patience_steps
         # Half a window in a row is no spike but a new level; only a run that nobody steers gets there.
-        if len(past.excess) >= max(self.spec.window_steps // 2, 2 * self.spec.patience_steps):
+        if len(past.excess) >= max(self.spec.window_steps // 2, 2 * patience):
             self._accept_level(past)
             return None
-        return (
-            self._sighting(step, series, value, z, past, unit) if len(past.excess) == self.spec.patience_steps else None
-        )
+        return self._sighting(step, series, value, z, past, unit) if len(past.excess) == patience else None
 
     def _to_learn(self, series: str, log: float, lr_scale: float, past: _Past) -> float:
         """Updates as the spec's own rate would make them.

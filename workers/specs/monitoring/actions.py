@@ -98,6 +98,15 @@ class LowerBeta2(Spec):
     value: float = Field(0.95, ge=0.5, lt=1)
 
 
+class LowerSource(Spec):
+    """Learn less from the source of the mixture that the finding is about: of its sequences only a share counts in the
+    loss. Left out where the finding is about no source."""
+
+    kind: Literal["lower_source"] = "lower_source"
+    factor: float = Field(0.5, ge=0, lt=1)
+    """Multiplies the share that counts; 0: none of it."""
+
+
 class CheckpointNow(Spec):
     """Write a checkpoint."""
 
@@ -128,6 +137,7 @@ Action = Annotated[
     | QkClip
     | RaiseEpsilon
     | LowerBeta2
+    | LowerSource
     | CheckpointNow
     | Pause
     | Stop,

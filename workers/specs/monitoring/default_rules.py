@@ -67,6 +67,23 @@ DEFAULT_RULES = [
         ],
     ),
     Rule(
+        name="weight-spike",
+        findings=["weight_spike"],
+        rungs=[
+            [Rollback()],
+            [Rollback(margin_steps=20), SkipBatches(num_batches=4)],
+            [Rollback(margin_steps=20), ScaleLr(factor=0.25), ResetMoments()],
+        ],
+    ),
+    Rule(
+        name="large-update",
+        findings=["large_update"],
+        rungs=[
+            [Rollback(margin_steps=0), ScaleLr(factor=0.1), ResetMoments()],
+            [Rollback(margin_steps=20), ScaleLr(factor=0.1), ResetMoments()],
+        ],
+    ),
+    Rule(
         name="attention-logits",
         findings=["attention_logits"],
         rungs=[

@@ -31,8 +31,13 @@ class Spike(Spec):
     """A series rises far over its own recent past: robust z-score on a rolling window (median and MAD of the log)."""
 
     kind: Literal["spike"] = "spike"
-    series: list[Literal["loss", "grad_norm", "update_norm"]] = ["loss", "grad_norm", "update_norm"]
-    """Watched series. Update norms spike before losses do."""
+    series: list[Literal["loss", "grad_norm", "update_norm", "weight_norm"]] = [
+        "loss",
+        "grad_norm",
+        "update_norm",
+        "weight_norm",
+    ]
+    """Watched series. Update norms spike before losses do; the weight norm jumps when a weight is broken."""
     window_steps: int = Field(128, ge=16)
     """Length of the past it compares with."""
     min_steps: int = Field(48, ge=8)
@@ -40,11 +45,11 @@ class Spike(Spec):
     threshold: float = Field(8.0, gt=0)
     """Robust z-score that counts as a spike."""
     patience_steps: int = Field(2, ge=1)
-    """Steps in a row over the threshold before it speaks."""
+    """Steps in a row over the threshold before it speaks; of the weight norm, one."""
 
 
 class NonFinite(Spec):
-    """Loss, gradient or update is NaN or infinite. Seen before the weights change."""
+    """Loss, gradient, update or weight is NaN or infinite. The first two are seen before the weights change."""
 
     kind: Literal["non_finite"] = "non_finite"
 
@@ -156,6 +161,7 @@ FindingKind = Literal[
     "loss_spike",
     "gradient_spike",
     "update_spike",
+    "weight_spike",
     "large_update",
     "odd_batch",
     "repeated_batch",
