@@ -171,7 +171,7 @@ def test_settings_that_last():
 
 
 def test_the_source_that_a_finding_is_about_counts_less_and_no_other():
-    policy = {"rules": [rule(findings=["source_loss"], rungs=[["lower_source"]])]}
+    policy = {"rules": [rule(findings=["source_loss"], rungs=[["lower_source"]], cooldown_steps=100)]}
     detectors = [{"kind": "source_loss", "window_steps": 64, "recent_steps": 8}]
     watch = build_controller(Monitoring.model_validate({"detectors": detectors, "policy": policy}))
     told = []
