@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import torch
-
 from workers.model.foreign import open_any_model
 from workers.model.pretrained import find_model
 from workers.model.transformer import Transformer
 from workers.specs.training import TrainingSpec
 from workers.training.errors import InputError
+from workers.training.finite import describe_wrong
 from workers.training.sources import Folders
 from workers.training.teacher_model import read_vocabulary
 
@@ -61,16 +60,10 @@ def _check_shape(spec: TrainingSpec, given: Transformer) -> None:
 
 
 def _check_finite(name: str, given: Transformer) -> None:
-    wrong = {
-        parameter: int(num_wrong)
-        for parameter, tensor in given.state_dict().items()
-        if (num_wrong := (~torch.isfinite(tensor)).sum())
-    }
-    if wrong:
-        worst = max(wrong, key=lambda parameter: wrong[parameter])
+    if wrong := describe_wrong(given.state_dict()):
         raise InputError(
-            f"initial_weights {name} hold values that are NaN or infinite, in {len(wrong)} tensors; most in {worst}: "
-            f"{wrong[worst]:,}. The run that made them had diverged: take an earlier checkpoint of it"
+            f"initial_weights {name} hold {wrong}. The run that made them had diverged: take an earlier checkpoint of "
+            "it"
         )
 
 

@@ -17,6 +17,7 @@ from workers.model.attention import document_mask
 from workers.model.trace import Trace
 from workers.model.transformer import Transformer
 from workers.training.errors import InputError
+from workers.training.finite import describe_wrong
 from workers.training.lesson import FullLogits, Lesson
 
 _CHECKED_TOKENS = 8
@@ -60,6 +61,7 @@ class OwnTeacher:
     def __init__(self, folder: Path, device: torch.device) -> None:
         """Raises ValueError when the folder is damaged."""
         model, spec, self.num_rows = checkpoint.load_model(folder)  # safetensors knows no "cpu:0"
+        _check_finite(model, folder)
         self._model = model.to(device).requires_grad_(False)
         self.shape = TeacherShape(spec.num_layers, spec.num_heads, spec.d_model)
         self.vocabulary = read_vocabulary(folder / "tokenizer.json")
@@ -86,6 +88,7 @@ class ForeignTeacher:
         """Raises ValueError when it cannot be loaded, or its logits are no plain product with its last states."""
         self._model, tokenizer = pretrained.load_model(path, str(device), "eager" if with_attention else "sdpa")
         self._model.requires_grad_(False)
+        _check_finite(self._model, path)
         self._base: nn.Module = self._model.base_model
         self._head_VD: Tensor = self._model.get_output_embeddings().weight
         config = self._model.config.get_text_config()
@@ -127,6 +130,11 @@ class ForeignTeacher:
         tolerance = 1e-3 if self._head_VD.dtype == torch.float32 else 0.1
         if not torch.allclose(product, whole, rtol=tolerance, atol=tolerance * float(whole.abs().max())):
             raise ValueError(f"the teacher in {path} changes its logits after the output projection: take another")
+
+
+def _check_finite(model: nn.Module, path: Path) -> None:
+    if wrong := describe_wrong(model.state_dict()):
+        raise ValueError(f"{path} holds {wrong}: take an earlier checkpoint of the run that made it")
 
 
 def open_model(path: Path, device: torch.device, with_attention: bool = False) -> TeacherModel:

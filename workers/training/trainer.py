@@ -7,9 +7,11 @@ from typing import Any
 from workers.reporter import Reporter
 from workers.specs.training import TrainingSpec
 from workers.training.checkpoint_store import find_checkpoint
+from workers.training.checkpoints import Checkpoint
 from workers.training.devices import determinism
 from workers.training.engine import Engine, build_engine
-from workers.training.errors import OutOfMemoryError
+from workers.training.errors import InputError, OutOfMemoryError
+from workers.training.finite import describe_wrong
 from workers.training.loop import Loop
 from workers.training.memory import keep_freed_memory
 from workers.training.out_of_memory import advise, is_out_of_memory
@@ -100,6 +102,7 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         checkpoint, damaged = find_checkpoint(resume)
         for problem in damaged:
             reporter.event("warning", problem)
+        _check_finite(engine, checkpoint)
         engine.state = engine.load(checkpoint)
         engine.load_controls(checkpoint)
         engine.state.branch = max(first_branch, engine.state.branch + 1)
@@ -124,6 +127,17 @@ def begin(engine: Engine, resume: Path | None, first_branch: int) -> None:
         device=str(engine.accelerator.device),
     )
     engine.save(wait=True)
+
+
+def _check_finite(engine: Engine, checkpoint: Checkpoint) -> None:
+    """Weights that are no numbers never become numbers again; a controller can still go back to earlier ones."""
+    wrong = describe_wrong(checkpoint.tensors("model"))
+    if wrong is None:
+        return
+    message = f"checkpoint {checkpoint.folder} holds {wrong}"
+    if engine.spec.monitoring.mode == "off":
+        raise InputError(f"{message}. Resume from an earlier one: give its folder, or move this one away")
+    engine.reporter.event("warning", message)
 
 
 def _show_model(engine: Engine) -> None:

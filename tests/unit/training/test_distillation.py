@@ -340,6 +340,21 @@ def test_another_vocabulary_is_refused_before_the_first_step(
     train(distilled(make_spec, same, num_steps=3), dataset=copy, out=tmp_path / "fits", reporter=MemoryReporter())
 
 
+def test_a_teacher_that_has_diverged_is_refused(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
+    model = Transformer(TEACHER, 64)
+    with torch.no_grad():
+        model.blocks[1].ffn.down.weight[2, :3] = float("nan")
+    save_model(tmp_path / "teacher", model, TEACHER, 64)
+    for kind in ("online", "offline"):
+        with pytest.raises(InputError, match=r"NaN or infinite, in blocks\.1\.ffn\.down\.weight: 3"):
+            train(
+                distilled(make_spec, tmp_path / "teacher", kind=kind),
+                dataset=dataset,
+                out=tmp_path / kind,
+                reporter=MemoryReporter(),
+            )
+
+
 def test_a_teacher_that_does_not_fit_into_memory_is_refused_unread(
     dataset: Path, tmp_path: Path, make_spec: MakeSpec
 ) -> None:

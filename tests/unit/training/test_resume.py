@@ -1,7 +1,9 @@
 """A run that was interrupted equals one that was not, bit for bit."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -119,6 +121,27 @@ def test_a_checkpoint_of_another_configuration_is_refused(dataset: Path, tmp_pat
     other = make_spec(optimizer={"kind": "adamw", "lr": 1e-3}, seed=1)
     with pytest.raises(InputError, match=r"optimizer.lr is 0.005 in the checkpoint and 0.001 now; seed is 0"):
         train(other, dataset=dataset, out=tmp_path, reporter=MemoryReporter(), resume=tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_refused_or_left_to_the_controller(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    newest = Path(train(make_spec(), dataset=dataset, out=tmp_path, reporter=MemoryReporter())["checkpoint"])
+    tensors = safetensors.torch.load_file(newest / "model.safetensors")
+    tensors["embedding.weight"][3, :2] = float("inf")
+    safetensors.torch.save_file(tensors, newest / "model.safetensors")
+    sums = json.loads((newest / "checksums.json").read_text())
+    sums["model.safetensors"] = hashlib.sha256((newest / "model.safetensors").read_bytes()).hexdigest()
+    (newest / "checksums.json").write_text(json.dumps(sums))
+    message = r"holds values that are NaN or infinite, in embedding\.weight: 2"
+    with pytest.raises(InputError, match=message + r"\. Resume from an earlier one"):
+        train(make_spec(), dataset=dataset, out=tmp_path, reporter=MemoryReporter(), resume=tmp_path)
+    reporter = MemoryReporter()
+    watched = make_spec(monitoring={"mode": "auto"})
+    train(watched, dataset=dataset, out=tmp_path, reporter=reporter, resume=tmp_path)
+    reporter.flush()
+    warnings = [event.message for event in reporter.batch.events if event.kind == "warning"]
+    assert any(re.search(message, warning) for warning in warnings)
 
 
 def test_nothing_to_resume_is_said(dataset: Path, tmp_path: Path, make_spec: MakeSpec) -> None:
