@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     """Who gets notifications, comma separated."""
     mail_events: str = "run.failed,finding.opened,intervention.waiting,intervention.failed,worker.dead,schedule.missed"
     """What they are told, comma separated; runs that have a parent are left to its mail."""
+    warm_runs: bool = True
+    """For workers: flow runs are forks of a process that holds Prefect and torch (half a GB), and start seconds sooner;
+    off: each loads for itself."""
     api_url: str = ""
     """For workers and the CLI: address of the service; empty: that of the embedded stack."""
     project: str = ""

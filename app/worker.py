@@ -51,6 +51,8 @@ class Joined:
     token: str = field(repr=False)
     hello: WorkerHello
     home: Path
+    warm: bool
+    """Are flow runs forks of a process that has loaded Prefect and torch?"""
     process: subprocess.Popen[bytes] | None = None
     health_port: int = 0
     accepted_at: float = 0.0
@@ -68,6 +70,7 @@ class Joined:
         hidden = {f"HEADRACE_{name}" for name in _OURS_ALONE}
         kept = {k: v for k, v in os.environ.items() if k not in hidden and not k.startswith(("PREFECT_", "MLFLOW_"))}
         return kept | {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
             "HEADRACE_API_URL": self.url,
             "HEADRACE_API_TOKEN": self.token,
             "HEADRACE_HOME": str(self.home),
@@ -85,13 +88,15 @@ class Joined:
         }
 
 
-def work(url: str, token: str, pool: str, name: str, home: Path) -> int:
-    """Run until SIGTERM or SIGINT. Raises WorkerRefusedError; an unreachable service is waited for."""
+def work(url: str, token: str, pool: str, name: str, home: Path, *, warm: bool = True) -> int:
+    """Run until SIGTERM or SIGINT. warm: flow runs are forks of a process that has loaded what they need.
+
+    Raises WorkerRefusedError; an unreachable service is waited for."""
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise WorkerRefusedError(f"{url!r} is no address of a service: give one like http://host:8000 as --url")
     home.mkdir(parents=True, exist_ok=True)
     adopt_orphans()
-    joined = Joined(url.rstrip("/"), token, make_hello(name, pool), home)
+    joined = Joined(url.rstrip("/"), token, make_hello(name, pool), home, warm)
 
     def stop(*_: object) -> None:
         joined.stopping = True
@@ -150,7 +155,7 @@ def _start_child(joined: Joined) -> None:
         "--name", joined.hello.name, "--with-healthcheck", "--install-policy", "never",
     ]  # fmt: skip
     joined.process = subprocess.Popen(
-        [sys.executable, "-m", "app.services.keeper", *prefect],
+        [sys.executable, "-m", "app.services.keeper", *([sys.executable, "-m", "flows.warm"] * joined.warm), *prefect],
         env=joined.environment(),
         cwd=joined.home,
         stdin=subprocess.DEVNULL,
@@ -238,7 +243,8 @@ def main() -> int:
     name = arguments.name or f"{socket.gethostname()}-{arguments.pool}"
     home = settings.home.expanduser().absolute()
     try:
-        return work(settings.api_url, settings.api_token.get_secret_value(), arguments.pool, name, home)
+        token = settings.api_token.get_secret_value()
+        return work(settings.api_url, token, arguments.pool, name, home, warm=settings.warm_runs)
     except WorkerRefusedError as error:
         log.error("%s", error)  # noqa: TRY400  a message for a person, not a trace
         return 1

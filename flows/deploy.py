@@ -97,6 +97,7 @@ async def _ensure_deployment(client: PrefectClient, plan: Plan) -> str:
         enforce_parameter_schema=False,
         paused=paused,
         pull_steps=[],
+        job_variables={"command": "python -m flows.start"},  # `headrace worker` puts its own Python first on the PATH
         description=plan.flow.description,
         schedules=schedules,
     )

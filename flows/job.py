@@ -6,9 +6,7 @@ watches its parent and ends itself with its children when the parent is gone.
 
 import os
 import shutil
-import signal
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.api import Api
+from workers.parent import watch_parent
 from workers.provenance import describe_environment
 from workers.reporter import FencedError, HttpReporter
 from workers.specs.events import Artifact, RunState
 from workers.storage import Kind, S3Storage, ServiceStorage, Storage, get_folder, put_folder
-
-_PARENT_POLL_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -116,26 +113,3 @@ def _tell_environment(reporter: HttpReporter) -> None:
         reporter.event("environment", f"headrace {found['headrace']}, {code}, Python {found['python']}", **found)
     except FencedError:
         return  # the work itself will be told
-
-
-def watch_parent() -> None:
-    """End this process and its children as soon as the process that started it is gone."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_POLL_SECONDS)
-        _kill_children(os.getpid())
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
-
-
-def _kill_children(pid: int) -> None:
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            _kill_children(int(child))
-            try:
-                os.kill(int(child), signal.SIGKILL)
-            except ProcessLookupError:
-                continue

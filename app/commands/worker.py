@@ -29,7 +29,7 @@ def worker(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     folder = (home or settings().home).expanduser().absolute()
     try:
-        work(address, secret, pool, name or f"{socket.gethostname()}-{pool}", folder)
+        work(address, secret, pool, name or f"{socket.gethostname()}-{pool}", folder, warm=settings().warm_runs)
     except WorkerRefusedError as error:
         raise CommandError(str(error)) from error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.specs.training import TrainingSpec
 from workers.training.errors import TrainingStopped
-from workers.training.parent import die_with_parent
+from workers.parent import die_with_parent
 from workers.training.relay import RelayReporter, tell
 from workers.training.silence import NoReporter
 from workers.training.sources import folders_from_json

@@ -4,7 +4,7 @@ import sys
 
 from torch.distributed.run import main
 
-from workers.training.parent import die_with_parent
+from workers.parent import die_with_parent
 
 if __name__ == "__main__":
     die_with_parent(int(sys.argv[1]))
