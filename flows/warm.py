@@ -9,12 +9,14 @@ from workers.forks import ForkServer
 
 _ALWAYS = (
     "prefect.flow_engine", "prefect.task_engine", "prefect.client.orchestration", "prefect.logging.handlers",
-    "prefect.events.worker", "prefect.runtime.flow_run",
+    "prefect.events.worker", "prefect.runtime.flow_run", "prefect._internal.observers", "anyio._backends._asyncio",
 )  # fmt: skip
 _CONTROL = ("flows.pipeline", "flows.exploration", "flows.monitoring", "flows.launch")
 _WORK = (
     "flows.training", "flows.evaluation", "flows.curation", "flows.quality", "flows.release", "torch",
     "workers.training.trainer", "workers.storage",
+    "torch._inductor",  # asking torch to be deterministic loads it with all that compiles
+    "pyarrow.parquet", "pandas",  # figures by layer are written through them
 )  # fmt: skip
 
 

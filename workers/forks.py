@@ -1,4 +1,4 @@
-"""A process that has loaded what a job needs, and forks itself for each one: milliseconds instead of seconds of imports.
+"""A process that has loaded what a job needs and forks itself for each one: milliseconds instead of seconds.
 
 It runs beside the command that starts the jobs and ends with it. Each job is started as a `workers.stand_in`, which
 asks here for a fork over a Unix socket that only this user can reach. The fork has the asker's environment, folder and
@@ -184,7 +184,7 @@ def changed_file(loaded: dict[str, tuple[int, int]]) -> str | None:
 
 def _stat(name: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(name)
+        found = os.stat(name)  # noqa: PTH116  of thousands: a Path for each costs more than the call
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
@@ -218,22 +218,25 @@ def _read(connection: socket.socket) -> Asked:
     """Raises OSError when the asker goes or dawdles, ValueError when what it says makes no sense."""
     size = struct.calcsize("i")
     head, ancillary, _, _ = connection.recvmsg(8, socket.CMSG_SPACE(3 * size))
-    streams = [
-        file for _, _, data in ancillary for (file,) in struct.iter_unpack("i", data[: len(data) // size * size])
-    ]
+    passed = b"".join(data[: len(data) // size * size] for _, _, data in ancillary)
+    streams = [file for (file,) in struct.iter_unpack("i", passed)]
     try:
         length = int.from_bytes(head, "big")
         content = bytearray()
         while len(content) < length and (part := connection.recv(min(1 << 16, length - len(content)))):
             content += part
-        request: Any = json.loads(content)
-        if len(streams) != 3 or not isinstance(request, dict) or {"environment", "folder"} - set(request):
-            raise ValueError("it needs an environment, a folder and three files")
-        return Asked({str(k): str(v) for k, v in request["environment"].items()}, str(request["folder"]), streams)
-    except (OSError, ValueError, AttributeError) as error:
+        return _understand(json.loads(content), streams)
+    except (OSError, ValueError) as error:
         for stream in streams:
             os.close(stream)
         raise ValueError(str(error)) from error
+
+
+def _understand(request: Any, streams: list[int]) -> Asked:
+    match request:
+        case {"environment": dict() as environment, "folder": str() as folder} if len(streams) == 3:
+            return Asked({str(name): str(value) for name, value in environment.items()}, folder, streams)
+    raise ValueError("it needs an environment, a folder and three files")
 
 
 def _tell(connection: socket.socket, **message: int) -> None:

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from workers.parent import die_with_parent
 from workers.specs.training import TrainingSpec
 from workers.training.errors import TrainingStopped
-from workers.parent import die_with_parent
 from workers.training.relay import RelayReporter, tell
 from workers.training.silence import NoReporter
 from workers.training.sources import folders_from_json
