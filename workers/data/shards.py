@@ -117,6 +117,13 @@ def write_bytes(path: Path, content: bytes) -> None:
     partial.rename(path)
 
 
+def _open_shard(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    size = path.stat().st_size
+    if not size or size % dtype.itemsize:
+        raise ValueError(f"{path.name} is torn: {size:,} bytes of tokens that have {dtype.itemsize} bytes each")
+    return np.memmap(path, dtype=dtype, mode="r")
+
+
 class TokenDataset:
     """Memory-mapped reader of one split. Windows run over shard borders; each token knows its document."""
 
@@ -127,7 +134,7 @@ class TokenDataset:
         self.vocab_size = int(self.info["vocab_size"])
         dtype = np.dtype(self.info["dtype"])
         self._paths = sorted(folder.glob(f"{split}-*.tokens"))
-        self._shards = [np.memmap(path, dtype=dtype, mode="r") for path in self._paths]
+        self._shards = [_open_shard(path, dtype) for path in self._paths]
         self._starts = np.concatenate([[0], np.cumsum([len(s) for s in self._shards])]).astype(np.int64)
         self.num_tokens = int(self._starts[-1])
         expected = int(self.info["num_tokens"][split])

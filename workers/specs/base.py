@@ -49,7 +49,8 @@ def problems(error: ValidationError, data: Any = None) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for item in error.errors(include_url=False):
         pointer = "".join(f"/{part}" for part in _path(item["loc"], data))
-        found.append({"pointer": pointer or "/", "message": item["msg"]})
+        message = "there is no such field" if item["type"] == "extra_forbidden" else item["msg"]
+        found.append({"pointer": pointer or "/", "message": message})
     return found
 
 

@@ -80,6 +80,8 @@ def read_spec(path: Path) -> TrainingSpec:
     """The spec in a YAML file. Raises InputError with the path of each wrong field."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise InputError(f"{path} holds no fields: a training spec is a YAML mapping, such as `num_steps: 600`")
         return TrainingSpec.model_validate(content)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error

@@ -67,8 +67,12 @@ class CheckpointStore:
     """The checkpoints of one run in one folder."""
 
     def __init__(self, folder: Path, policy: Checkpointing | None = None) -> None:
+        """Raises CheckpointError when the folder cannot be made."""
         self.folder, self.policy = folder, policy or Checkpointing()
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"no folder for checkpoints can be made at {folder}: {error.strerror}") from error
 
     def path(self, step: int, branch: int) -> Path:
         """Where the checkpoint of this step and branch lies."""

@@ -62,7 +62,7 @@ def test_wrong_usage_is_2_and_failure_is_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("kind: curation\nnam: x\n", r"/curation/nam: Extra inputs"),
+        ("kind: curation\nnam: x\n", r"/curation/nam: there is no such field"),
         ("kind: curation\nlimits: {max_reject_share: 2}\n", "/curation/limits/max_reject_share"),
         ("kind: training\n", "is a training spec"),
         ("kind: [", "is no YAML"),

@@ -16,6 +16,7 @@ from counting_language import write_dataset
 from workers.reporter import FencedError, MemoryReporter
 from workers.specs.events import Command
 from workers.specs.training import TrainingSpec
+from workers.training.__main__ import read_spec
 from workers.training.errors import CheckpointError, InputError
 from workers.training.trainer import train
 
@@ -258,6 +259,20 @@ def test_a_folder_without_dataset_and_a_torn_one_are_refused(tmp_path: Path, mak
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(InputError, match="its manifest says"):
         train(make_spec(), dataset=torn, out=tmp_path / "out", reporter=MemoryReporter())
+    for content in (shard.read_bytes()[:-1], b""):
+        shard.write_bytes(content)
+        with pytest.raises(InputError, match=rf"train-00001\.tokens is torn: {len(content):,} bytes"):
+            train(make_spec(), dataset=torn, out=tmp_path / "out", reporter=MemoryReporter())
+
+
+def test_a_place_for_checkpoints_that_is_none_and_a_spec_without_fields_are_said(
+    dataset: Path, tmp_path: Path, make_spec: MakeSpec
+) -> None:
+    (tmp_path / "spec.yaml").write_text("# nothing yet\n")
+    with pytest.raises(CheckpointError, match=r"no folder for checkpoints can be made at .*: Not a directory"):
+        train(make_spec(), dataset=dataset, out=tmp_path / "spec.yaml", reporter=MemoryReporter())
+    with pytest.raises(InputError, match=r"spec\.yaml holds no fields: a training spec is a YAML mapping"):
+        read_spec(tmp_path / "spec.yaml")
 
 
 def test_tokens_outside_the_vocabulary_are_refused(tmp_path: Path, make_spec: MakeSpec) -> None:
