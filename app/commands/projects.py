@@ -50,7 +50,8 @@ def change(
     """Change what is given of a project."""
     from app.commands.client import connect
 
-    changed = connect().call("PATCH", f"/projects/{name}", _fields(description, max_running))
+    client, path = connect(), f"/projects/{name}"
+    changed = client.call("PATCH", path, _fields(description, max_running), etag=client.etag(path))
     print_json(changed) if as_json else typer.echo(changed["id"])
 
 

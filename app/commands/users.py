@@ -67,7 +67,8 @@ def change(
     client = connect()
     given = {"email": email, "is_admin": admin, "disabled": disabled, "roles": read_roles(role) if role else None}
     body = {key: value for key, value in given.items() if value is not None}
-    changed = client.call("PATCH", f"/users/{id_of(client, name)}", body)
+    path = f"/users/{id_of(client, name)}"
+    changed = client.call("PATCH", path, body, etag=client.etag(path))
     print_json(changed) if as_json else typer.echo(changed["name"])
 
 

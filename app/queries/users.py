@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.models import Membership, User
 
 
-async def by_id(session: AsyncSession, user_id: str) -> User | None:
-    """The user."""
-    return await session.get(User, user_id)
+async def by_id(session: AsyncSession, user_id: str, lock: bool = False) -> User | None:
+    """The user; locked until the transaction ends, where wanted."""
+    return await session.get(User, user_id, with_for_update=True if lock else None)
 
 
 async def by_name(session: AsyncSession, name: str) -> User | None:

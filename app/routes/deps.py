@@ -115,6 +115,7 @@ def blob_store(request: Request) -> BlobStore:
     return build_store(app_settings(request))
 
 
+IfMatch = Annotated[str | None, Header(description="The ETag that GET gave: 412 when it has changed since.")]
 SettingsOf = Annotated[Settings, Depends(app_settings)]
 DatabaseOf = Annotated[Database, Depends(database)]
 SessionOf = Annotated[AsyncSession, Depends(session, scope="function")]

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from app.access_schemas import ProjectChange, ProjectInfo, ProjectRequest
-from app.routes.deps import SessionOf, require
+from app.routes.deps import IfMatch, SessionOf, require
 from app.schemas import Page
 from app.services import projects
 from app.services.auth import Principal
@@ -27,10 +27,30 @@ async def create_project(body: ProjectRequest, caller: Admin, session: SessionOf
     return await projects.create_project(session, body, caller)
 
 
+@router.get("/{project_id}", operation_id="get_project", summary="One project")
+async def get_project(project_id: str, caller: Reader, session: SessionOf, response: Response) -> ProjectInfo:
+    """Its `ETag` is needed to edit it."""
+    found = await projects.get_project(session, project_id, caller)
+    response.headers["ETag"] = projects.etag_of(found)
+    return found
+
+
 @router.patch("/{project_id}", operation_id="change_project", summary="Change a project")
-async def change_project(project_id: str, body: ProjectChange, caller: Admin, session: SessionOf) -> ProjectInfo:
-    """What is left out stays. Runs above a new limit go on; none is added until there is a place."""
-    return await projects.change_project(session, project_id, body, caller)
+async def change_project(
+    project_id: str,
+    body: ProjectChange,
+    caller: Admin,
+    session: SessionOf,
+    response: Response,
+    if_match: IfMatch = None,
+) -> ProjectInfo:
+    """What is left out stays. Runs above a new limit go on; none is added until there is a place.
+
+    Needs `If-Match` (428 without): somebody may have edited it.
+    """
+    changed = await projects.change_project(session, project_id, if_match, body, caller)
+    response.headers["ETag"] = projects.etag_of(changed)
+    return changed
 
 
 @router.delete("/{project_id}", operation_id="delete_project", summary="Delete an empty project", status_code=204)

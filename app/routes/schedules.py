@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.routes.deps import DatabaseOf, require
+from app.routes.deps import DatabaseOf, IfMatch, require
 from app.routes.runs import Key
 from app.schedule_schemas import RunNow, Schedule, ScheduleChange, ScheduleRequest, TimingPreview, TimingRequest
 from app.schemas import Page
@@ -18,7 +18,6 @@ router = APIRouter(prefix="/api/v1/schedules", tags=["schedules"])
 readable = [Depends(require("viewer"))]
 Operator = Annotated[Principal, Depends(require("operator"))]
 NamePath = Annotated[str, Path(max_length=200, description="Name of the schedule.")]
-IfMatch = Annotated[str | None, Header(description="The ETag that GET gave: 412 when it has changed since.")]
 
 
 def prefect(request: Request) -> PrefectSchedules:

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from app.access_schemas import LoginLink, UserChange, UserInfo, UserRequest
 from app.routes.auth import login_link
-from app.routes.deps import SessionOf, SettingsOf, require
+from app.routes.deps import IfMatch, SessionOf, SettingsOf, require
 from app.schemas import Page
 from app.services import logins, users
 from app.services.auth import Principal
@@ -27,10 +27,25 @@ async def create_user(body: UserRequest, caller: Admin, session: SessionOf) -> U
     return await users.create_user(session, body, caller.name)
 
 
+@router.get("/{user_id}", operation_id="get_user", summary="One user")
+async def get_user(user_id: str, caller: Admin, session: SessionOf, response: Response) -> UserInfo:
+    """Its `ETag` is needed to edit it."""
+    found = await users.get_user(session, user_id)
+    response.headers["ETag"] = users.etag_of(found)
+    return found
+
+
 @router.patch("/{user_id}", operation_id="change_user", summary="Change a user")
-async def change_user(user_id: str, body: UserChange, caller: Admin, session: SessionOf) -> UserInfo:
-    """What is left out stays; `roles` replace all that there were. It holds from the user's next request on."""
-    return await users.change_user(session, user_id, body)
+async def change_user(
+    user_id: str, body: UserChange, caller: Admin, session: SessionOf, response: Response, if_match: IfMatch = None
+) -> UserInfo:
+    """What is left out stays; `roles` replace all that there were. It holds from the user's next request on.
+
+    Needs `If-Match` (428 without): somebody may have edited it.
+    """
+    changed = await users.change_user(session, user_id, if_match, body)
+    response.headers["ETag"] = users.etag_of(changed)
+    return changed
 
 
 @router.delete("/{user_id}", operation_id="delete_user", summary="Delete a user", status_code=204)

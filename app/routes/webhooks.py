@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.notice_schemas import Delivery, Notice, Webhook, WebhookChange, WebhookCreated, WebhookRequest
-from app.routes.deps import DatabaseOf, SessionOf, SettingsOf, require
+from app.routes.deps import DatabaseOf, IfMatch, SessionOf, SettingsOf, require
 from app.routes.runs import Key
 from app.schemas import Page
 from app.services import idempotency, webhooks
@@ -20,7 +20,6 @@ admins = [Depends(require("admin", everywhere=True))]
 IdPath = Annotated[str, Path(max_length=64, description="Id of the webhook.")]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
-IfMatch = Annotated[str | None, Header(description="The ETag that GET gave: 412 when it has changed since.")]
 
 
 def dispatcher(request: Request) -> Dispatcher:

@@ -9,7 +9,7 @@ from app.db import SCOPE
 from app.models import Project, Run
 from app.models.projects import DEFAULT_PROJECT
 from app.queries import projects, runs
-from app.services import audit
+from app.services import audit, etags
 from app.services.auth import EVERYWHERE, Principal
 from app.services.problems import conflict, invalid, not_found
 
@@ -21,6 +21,19 @@ async def list_projects(session: AsyncSession, caller: Principal) -> list[Projec
     """Projects that the caller sees, with its role in each."""
     found = await projects.visible(session, caller.reach("viewer", "worker"))
     return [_show(row, count, caller) for row, count in found]
+
+
+async def get_project(session: AsyncSession, project: str, caller: Principal) -> ProjectInfo:
+    """One that the caller sees. Raises a 404 problem."""
+    found = next((one for one in await list_projects(session, caller) if one.id == project), None)
+    if found is None:
+        raise not_found("project", project)
+    return found
+
+
+def etag_of(project: Project | ProjectInfo) -> str:
+    """Changes with all that can be edited."""
+    return etags.make(project.id, project.description, project.max_running)
 
 
 async def create_project(session: AsyncSession, request: ProjectRequest, caller: Principal) -> ProjectInfo:
@@ -35,9 +48,12 @@ async def create_project(session: AsyncSession, request: ProjectRequest, caller:
     return _show(row, 0, caller)
 
 
-async def change_project(session: AsyncSession, project: str, request: ProjectChange, caller: Principal) -> ProjectInfo:
-    """Change what is given, and nothing else. Raises a 404 problem."""
+async def change_project(
+    session: AsyncSession, project: str, etag: str | None, request: ProjectChange, caller: Principal
+) -> ProjectInfo:
+    """Change what is given, and nothing else. Raises problems: 404, 412 when changed since `etag`, 428 without."""
     row = await _get(session, project)
+    etags.match(etag_of(row), etag)
     changes = request.changes()
     before = {name: getattr(row, name) for name in changes}
     for name, value in changes.items():

@@ -1,7 +1,6 @@
 """Schedules: launches at set times. Prefect keeps them and their history; here they are checked, read and told."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +25,7 @@ from app.schedule_schemas import (
     TimingPreview,
 )
 from app.schemas import LaunchRequest
-from app.services import artifacts, audit, projects, timing
+from app.services import artifacts, audit, etags, projects, timing
 from app.services.launch import read_spec
 from app.services.prefect_schedules import TEMPLATE, Deployment, FlowRun, PrefectSchedules
 from app.services.presets import get_preset
@@ -106,7 +105,7 @@ async def change(
     async with database.begin() as session:
         await idempotency.lock_name(session, f"schedule {name}")
         deployment = await get(prefect, name)
-        _match(deployment, etag)
+        etags.match(etag_of(deployment), etag)
         before = _facts(deployment)
         written: dict[str, Any] = {}
         parameters = dict(deployment["parameters"])
@@ -139,7 +138,7 @@ async def delete(prefect: PrefectSchedules, database: Database, name: str, etag:
         await idempotency.lock_name(session, f"schedule {name}")
         deployment = await get(prefect, name)
         if etag is not None:
-            _match(deployment, etag)
+            etags.match(etag_of(deployment), etag)
         await prefect.delete(deployment)
         facts, project = _facts(deployment), project_of(deployment)
         await audit.record(session, "schedule.delete", name, before=facts, project=project)
@@ -165,7 +164,7 @@ def etag_of(deployment: Deployment) -> str:
     """Changes with all that can be edited, here or in Prefect."""
     schedules = [(row["id"], row["active"], row["schedule"]) for row in deployment["schedules"]]
     state = [deployment["id"], deployment["description"], deployment["parameters"], deployment["paused"], schedules]
-    return f'"{hashlib.sha256(dump_json(state).encode()).hexdigest()[:32]}"'
+    return etags.make(state)
 
 
 async def describe(prefect: PrefectSchedules, deployment: Deployment) -> Schedule:
@@ -296,12 +295,3 @@ def _kind(parameters: dict[str, Any]) -> str:
         return get_preset(str(parameters.get("preset"))).kind
     except ProblemError:
         return ""
-
-
-def _match(deployment: Deployment, etag: str | None) -> None:
-    if etag is None:
-        title = "Precondition required"
-        raise ProblemError(428, "if-match-missing", title, "Send the ETag that GET gave as `If-Match`.")
-    if etag not in {etag_of(deployment), "*"}:
-        words = "It has changed since it was read: look at it again, then edit it."
-        raise ProblemError(412, "changed-meanwhile", "Changed meanwhile", words)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access_schemas import UserChange, UserInfo, UserRequest
 from app.models import User, new_id
 from app.queries import projects, sessions, users
-from app.services import audit
+from app.services import audit, etags
 from app.services.problems import conflict, invalid, not_found
 
 
@@ -19,6 +19,17 @@ async def list_users(session: AsyncSession) -> list[UserInfo]:
     for membership in await users.memberships(session, list(roles)):
         roles[membership.user_id][membership.project] = membership.role
     return [_show(row, roles[row.id]) for row in rows]
+
+
+async def get_user(session: AsyncSession, user_id: str) -> UserInfo:
+    """One with its roles. Raises a 404 problem."""
+    row = await _get(session, user_id)
+    return _show(row, await _roles(session, user_id))
+
+
+def etag_of(user: UserInfo) -> str:
+    """Changes with all that can be edited."""
+    return etags.make(user.id, user.email, user.is_admin, sorted(user.roles.items()), user.disabled)
 
 
 async def create_user(session: AsyncSession, request: UserRequest, author: str) -> UserInfo:
@@ -35,10 +46,14 @@ async def create_user(session: AsyncSession, request: UserRequest, author: str) 
     return _show(row, dict(request.roles))
 
 
-async def change_user(session: AsyncSession, user_id: str, request: UserChange) -> UserInfo:
-    """Change what is given, and nothing else. A disabled user's sessions and codes end. Raises problems: 404, 422."""
-    row = await _get(session, user_id)
-    had = {m.project: m.role for m in await users.memberships(session, [user_id])}
+async def change_user(session: AsyncSession, user_id: str, etag: str | None, request: UserChange) -> UserInfo:
+    """Change what is given, and nothing else. A disabled user's sessions and codes end.
+
+    Raises problems: 404, 412 when it has changed since `etag`, 422, 428 without `etag`.
+    """
+    row = await _get(session, user_id, lock=True)
+    had = await _roles(session, user_id)
+    etags.match(etag_of(_show(row, had)), etag)
     after = request.changes()
     changes = dict(after)
     before = {name: _value(row, had, name) for name in changes}
@@ -66,8 +81,12 @@ async def delete_user(session: AsyncSession, user_id: str) -> None:
     await audit.record(session, "user.delete", user_id, before)
 
 
-async def _get(session: AsyncSession, user_id: str) -> User:
-    row = await users.by_id(session, user_id)
+async def _roles(session: AsyncSession, user_id: str) -> dict[str, str]:
+    return {m.project: m.role for m in await users.memberships(session, [user_id])}
+
+
+async def _get(session: AsyncSession, user_id: str, lock: bool = False) -> User:
+    row = await users.by_id(session, user_id, lock)
     if row is None:
         raise not_found("user", user_id)
     return row

@@ -8,10 +8,10 @@ from app.models import new_id
 from app.notice_schemas import Delivery, Notice, Webhook, WebhookChange, WebhookCreated, WebhookRequest
 from app.queries import notices, webhooks
 from app.schemas import Page
-from app.services import audit, cursors
+from app.services import audit, cursors, etags
 from app.services.dispatcher import Dispatcher
 from app.services.egress import RefusedAddressError, find_target
-from app.services.problems import ProblemError, conflict, invalid, not_found
+from app.services.problems import conflict, invalid, not_found
 from app.services.signatures import new_secret
 from app.settings import Settings
 
@@ -48,12 +48,7 @@ async def change(
 ) -> Webhook:
     """Edit one. Raises problems: 404, 412 when it has changed since `etag`, 422, 428 without `etag`."""
     row = await get(session, webhook_id, lock=True)
-    if etag is None:
-        title = "Precondition required"
-        raise ProblemError(428, "if-match-missing", title, "Send the ETag that GET gave as `If-Match`.")
-    if etag not in {etag_of(row), "*"}:
-        words = "It has changed since it was read: look at it again, then edit it."
-        raise ProblemError(412, "changed-meanwhile", "Changed meanwhile", words)
+    etags.match(etag_of(row), etag)
     if changes.url is not None:
         await _check(changes.url, settings)
     values = {name: value for name, value in changes.model_dump(exclude_unset=True).items() if value is not None}

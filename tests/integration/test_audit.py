@@ -94,7 +94,7 @@ class Cases:
 
     async def change_project(self):
         project = await self.create_project()
-        await self._ok("PATCH", f"/projects/{project}", json={"max_running": 3})
+        await self._ok("PATCH", f"/projects/{project}", json={"max_running": 3}, headers={"If-Match": "*"})
         return project
 
     async def delete_project(self):
@@ -107,7 +107,7 @@ class Cases:
 
     async def change_user(self):
         user_id = await self.create_user()
-        await self._ok("PATCH", f"/users/{user_id}", json={"disabled": True})
+        await self._ok("PATCH", f"/users/{user_id}", json={"disabled": True}, headers={"If-Match": "*"})
         return user_id
 
     async def delete_user(self):

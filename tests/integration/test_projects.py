@@ -13,7 +13,7 @@ from app.db import SCOPE
 from app.services import launch as launching
 
 EVERYWHERE_ONLY = {
-    "change_project", "delete_project", "change_user", "delete_user", "create_user_login_link",
+    "change_project", "delete_project", "get_user", "change_user", "delete_user", "create_user_login_link",
     "get_webhook", "edit_webhook", "delete_webhook", "renew_webhook_secret", "test_webhook", "list_deliveries",
     "retry_delivery", "stat_blob", "get_blob", "put_blob", "touch_blob", "ingest_batch", "ingest_evaluation_items",
 }  # fmt: skip
@@ -181,7 +181,7 @@ async def test_the_scope_of_a_request_ends_with_it(members):
 
 
 async def test_a_project_runs_as_many_as_it_may(api, core, members, orchestrator, report):
-    await api.patch("/api/v1/projects/left", json={"max_running": 2})
+    await api.patch("/api/v1/projects/left", json={"max_running": 2}, headers={"If-Match": "*"})
     body = {"spec": {"kind": "training", "name": "r"}}
     ids = [(await members["left"].post("/api/v1/runs", json=body)).json()["id"] for _ in range(3)]
     await members["right"].post("/api/v1/runs", json=body)
@@ -203,10 +203,29 @@ async def test_projects_are_made_changed_and_deleted(api, members, things):
     assert (await api.post("/api/v1/projects", json={"id": "No good"})).status_code == 422
     assert (await members["left"].post("/api/v1/projects", json={"id": "mine"})).status_code == 403
     assert (await api.post("/api/v1/projects?project=left", json={"id": "fourth"})).status_code == 201
-    changed = await api.patch("/api/v1/projects/right", json={"description": "tides", "max_running": None})
+    changes = {"description": "tides", "max_running": None}
+    changed = await api.patch("/api/v1/projects/right", json=changes, headers={"If-Match": "*"})
     assert (changed.json()["description"], changed.json()["max_running"]) == ("tides", None)
     assert (await api.delete("/api/v1/projects/left")).status_code == 409
     assert (await api.delete("/api/v1/projects/default")).status_code == 409
     assert (await api.delete("/api/v1/projects/right")).status_code == 204
     assert (await members["right"].get("/api/v1/runs")).status_code == 401
     assert (await api.post("/api/v1/runs?project=right", json={"spec": {"kind": "training"}})).status_code == 422
+
+
+@pytest.mark.parametrize(("kind", "first", "second"), [
+    ("projects", {"description": "tides"}, {"max_running": 3}),
+    ("users", {"roles": {"left": "viewer"}}, {"disabled": True}),
+])  # fmt: skip
+async def test_an_edit_names_what_it_has_seen(api, members, things, kind, first, second):
+    path = f"/api/v1/{kind}/{things['project_id' if kind == 'projects' else 'user_id']}"
+    before = (await api.get(path)).headers["ETag"]
+    assert (await api.patch(path, json=first)).status_code == 428
+    changed = await api.patch(path, json=first, headers={"If-Match": before})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] == (await api.get(path)).headers["ETag"] != before
+    refused = await api.patch(path, json=second, headers={"If-Match": before})
+    assert (refused.status_code, refused.json()["title"]) == (412, "Changed meanwhile")
+    either = f"{before}, {changed.headers['ETag']}"
+    assert (await api.patch(path, json=second, headers={"If-Match": either})).status_code == 200
+    assert (await members["right"].get(path)).status_code == (404 if kind == "projects" else 403)

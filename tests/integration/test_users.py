@@ -58,12 +58,12 @@ async def test_a_token_may_what_its_user_may_and_no_more(api, core, ada):
 
 async def test_a_changed_role_holds_from_the_next_request_on(api, core, ada):
     hers = client(core, await token_of(api, ada))
-    await api.patch(f"/api/v1/users/{ada['id']}", json={"roles": {"left": "viewer"}})
+    await api.patch(f"/api/v1/users/{ada['id']}", json={"roles": {"left": "viewer"}}, headers={"If-Match": "*"})
     assert (await hers.post("/api/v1/runs", json=SPEC)).status_code == 403
-    changed = await api.patch(f"/api/v1/users/{ada['id']}", json={"is_admin": True})
+    changed = await api.patch(f"/api/v1/users/{ada['id']}", json={"is_admin": True}, headers={"If-Match": "*"})
     assert changed.json()["roles"] == {"left": "viewer"}  # what is left out stays
     assert (await hers.get("/api/v1/users")).status_code == 200
-    await api.patch(f"/api/v1/users/{ada['id']}", json={"is_admin": False, "roles": {}})
+    await api.patch(f"/api/v1/users/{ada['id']}", json={"is_admin": False, "roles": {}}, headers={"If-Match": "*"})
     assert (await hers.get("/api/v1/runs")).status_code == 401
 
 
@@ -97,11 +97,11 @@ async def test_sessions_are_listed_and_ended(api, core, ada):
 async def test_a_disabled_user_is_out_at_once(api, core, ada):
     browser, _ = await log_in(core, api, ada)
     hers = client(core, await token_of(api, ada))
-    await api.patch(f"/api/v1/users/{ada['id']}", json={"disabled": True})
+    await api.patch(f"/api/v1/users/{ada['id']}", json={"disabled": True}, headers={"If-Match": "*"})
     for caller in (browser, hers):
         assert (await caller.get("/api/v1/runs")).status_code == 401
     assert (await api.post(f"/api/v1/users/{ada['id']}/login-link")).status_code == 409
-    await api.patch(f"/api/v1/users/{ada['id']}", json={"disabled": False})
+    await api.patch(f"/api/v1/users/{ada['id']}", json={"disabled": False}, headers={"If-Match": "*"})
     assert (await hers.get("/api/v1/runs")).status_code == 200
     assert (await browser.get("/api/v1/runs")).status_code == 401  # its session has ended
     assert (await api.delete(f"/api/v1/users/{ada['id']}")).status_code == 204

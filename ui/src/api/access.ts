@@ -1,6 +1,6 @@
 // Who may do what: tokens, projects, users, browsers that are logged in, and the audit log.
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { api, dataOf, type Schemas } from './client';
+import { api, ApiError, dataOf, type Schemas } from './client';
 
 export type Token = Schemas['TokenInfo'];
 export type TokenRequest = Schemas['TokenRequest'];
@@ -51,5 +51,11 @@ export const endSession = (id: string) => api.DELETE('/api/v1/auth/sessions/{ses
 export const createProject = (body: Schemas['ProjectRequest']) => dataOf(api.POST('/api/v1/projects', { body }));
 export const createUser = (body: Schemas['UserRequest']) => dataOf(api.POST('/api/v1/users', { body }));
 export const createUserLink = (id: string) => dataOf(api.POST('/api/v1/users/{user_id}/login-link', { params: { path: { user_id: id } } }));
-export const changeUser = (id: string, body: Schemas['UserChange']) =>
-  dataOf(api.PATCH('/api/v1/users/{user_id}', { params: { path: { user_id: id } }, body }));
+
+export async function changeUser(id: string, body: Schemas['UserChange']): Promise<User> {
+  const path = { user_id: id };
+  const { response } = await api.GET('/api/v1/users/{user_id}', { params: { path } });
+  const etag = response.headers.get('ETag');
+  if (!etag) throw new ApiError(0, 'The service answered without an ETag', '');
+  return dataOf(api.PATCH('/api/v1/users/{user_id}', { params: { path, header: { 'if-match': etag } }, body }));
+}

@@ -1149,7 +1149,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * One project
+         * @description Its `ETag` is needed to edit it.
+         */
+        get: operations["get_project"];
         put?: never;
         post?: never;
         /**
@@ -1162,6 +1166,8 @@ export interface paths {
         /**
          * Change a project
          * @description What is left out stays. Runs above a new limit go on; none is added until there is a place.
+         *
+         *     Needs `If-Match` (428 without): somebody may have edited it.
          */
         patch: operations["change_project"];
         trace?: never;
@@ -1197,7 +1203,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * One user
+         * @description Its `ETag` is needed to edit it.
+         */
+        get: operations["get_user"];
         put?: never;
         post?: never;
         /**
@@ -1210,6 +1220,8 @@ export interface paths {
         /**
          * Change a user
          * @description What is left out stays; `roles` replace all that there were. It holds from the user's next request on.
+         *
+         *     Needs `If-Match` (428 without): somebody may have edited it.
          */
         patch: operations["change_user"];
         trace?: never;
@@ -7038,6 +7050,49 @@ export interface operations {
             };
         };
     };
+    get_project: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectInfo"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_project: {
         parameters: {
             query?: {
@@ -7085,7 +7140,10 @@ export interface operations {
                 /** @description Only what belongs to this project. */
                 project?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that GET gave: 412 when it has changed since. */
+                "if-match"?: string | null;
+            };
             path: {
                 project_id: string;
             };
@@ -7212,6 +7270,49 @@ export interface operations {
             };
         };
     };
+    get_user: {
+        parameters: {
+            query?: {
+                /** @description Only what belongs to this project. */
+                project?: string | null;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserInfo"];
+                };
+            };
+            /** @description The request was refused; the body says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The service could not answer; try again later. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_user: {
         parameters: {
             query?: {
@@ -7259,7 +7360,10 @@ export interface operations {
                 /** @description Only what belongs to this project. */
                 project?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that GET gave: 412 when it has changed since. */
+                "if-match"?: string | null;
+            };
             path: {
                 user_id: string;
             };
