@@ -9,6 +9,7 @@ from app.schemas import Schema
 
 Role = Literal["viewer", "operator", "admin", "worker"]
 PersonRole = Literal["viewer", "operator", "admin"]
+PoolLimits = dict[Literal["cpu", "gpu"], Annotated[int, Field(ge=1, le=10_000)]]
 ProjectName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["ocean-2026"])]
 
 
@@ -118,7 +119,11 @@ class ProjectRequest(Schema):
     """Its name, for good: lower case letters, digits and hyphens."""
     description: str = Field("", max_length=1000)
     max_running: int | None = Field(None, ge=1, le=10_000)
-    """Runs that workers may have at a time; None: as many as there is room for."""
+    """Runs that workers may have at a time; the others wait. None: as many as there is room for."""
+    max_running_by_pool: PoolLimits = Field(default_factory=dict, examples=[{"gpu": 2}])
+    """The same for single pools."""
+    max_active: int | None = Field(None, ge=1, le=100_000)
+    """Runs that may wait or run, without those that other runs made; the next launch is refused. None: any number."""
 
 
 class ProjectChange(Schema):
@@ -130,11 +135,16 @@ class ProjectChange(Schema):
     """null: it stays."""
     max_running: int | None = Field(None, ge=1, le=10_000)
     """null: no limit."""
+    max_running_by_pool: PoolLimits | None = None
+    """All that there are from now on. null: they stay."""
+    max_active: int | None = Field(None, ge=1, le=100_000)
+    """null: no limit."""
 
     def changes(self) -> dict[str, Any]:
         """The fields that were given."""
         given = self.model_dump(exclude_unset=True)
-        return {name: value for name, value in given.items() if value is not None or name == "max_running"}
+        limits = {"max_running", "max_active"}
+        return {name: value for name, value in given.items() if value is not None or name in limits}
 
 
 class ProjectInfo(Schema):
@@ -143,8 +153,12 @@ class ProjectInfo(Schema):
     id: str
     description: str
     max_running: int | None
+    max_running_by_pool: PoolLimits
+    max_active: int | None
     num_running: int
     """Runs that hold a place now."""
+    num_active: int
+    """Runs that wait or run, without those that other runs made."""
     role: Role
     """The caller's."""
     created_at: datetime

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, Created, TextKey, one_of
+from app.models.base import Base, Created, Json, TextKey, one_of
 
 DEFAULT_PROJECT = "default"
 PEOPLE = ["viewer", "operator", "admin"]
@@ -15,12 +15,19 @@ class Project(Base):
     """What a group of people works on. Runs, datasets and labels belong to one; its id is its name."""
 
     __tablename__ = "projects"
-    __table_args__ = (CheckConstraint("max_running >= 1", "max_running"),)
+    __table_args__ = (
+        CheckConstraint("max_running >= 1", "max_running"),
+        CheckConstraint("max_active >= 1", "max_active"),
+    )
 
     id: Mapped[TextKey]
     description: Mapped[str] = mapped_column(server_default="")
     max_running: Mapped[int | None]
     """Runs that workers may have at a time; None: as many as there is room for."""
+    max_running_by_pool: Mapped[Json]
+    """The same for single pools."""
+    max_active: Mapped[int | None]
+    """Runs without a parent that may wait or run; the next launch is refused. None: any number."""
     created_by: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[Created]
 

@@ -45,7 +45,8 @@ async def launch_run(
     """Check the spec (or a preset with `overrides`), write the run, and hand it to Prefect.
 
     The same Idempotency-Key with the same body gives the first answer again; with another body 422; while the first
-    is in flight 409. Workers launch too: a pipeline makes its stages this way.
+    is in flight 409. 409 `quota-full` when the project has as many runs as it may. Workers launch too: a pipeline makes
+    its stages this way.
     """
     if dry_run:
         async with database.begin() as session:

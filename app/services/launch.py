@@ -76,6 +76,7 @@ async def create(session: AsyncSession, request: LaunchRequest, author: str, ret
     spec = read_spec(request)
     if request.parent_id is None:
         project = await projects.project_of_launch(session, retry_of)
+        await projects.check_quota(session, project)
     else:
         parent = await lifecycle.locked(session, request.parent_id)
         project = parent.project

@@ -20,7 +20,7 @@ WAITING = "waiting for a place:"
 async def list_projects(session: AsyncSession, caller: Principal) -> list[ProjectInfo]:
     """Projects that the caller sees, with its role in each."""
     found = await projects.visible(session, caller.reach("viewer", "worker"))
-    return [_show(row, count, caller) for row, count in found]
+    return [_show(row, running, active, caller) for row, running, active in found]
 
 
 async def get_project(session: AsyncSession, project: str, caller: Principal) -> ProjectInfo:
@@ -33,19 +33,19 @@ async def get_project(session: AsyncSession, project: str, caller: Principal) ->
 
 def etag_of(project: Project | ProjectInfo) -> str:
     """Changes with all that can be edited."""
-    return etags.make(project.id, project.description, project.max_running)
+    return etags.make(
+        project.id, project.description, project.max_running, project.max_running_by_pool, project.max_active
+    )
 
 
 async def create_project(session: AsyncSession, request: ProjectRequest, caller: Principal) -> ProjectInfo:
     """A new project. Raises a 409 problem when there is one of this name."""
     if await projects.by_id(session, request.id) is not None:
         raise conflict("name-taken", f"There is a project {request.id!r} already.")
-    row = Project(
-        id=request.id, description=request.description, max_running=request.max_running, created_by=caller.name
-    )
+    row = Project(**request.model_dump(), created_by=caller.name)
     await projects.add(session, row)
     await audit.record(session, "project.create", row.id, after=request.model_dump(mode="json"), project=row.id)
-    return _show(row, 0, caller)
+    return _show(row, 0, 0, caller)
 
 
 async def change_project(
@@ -60,7 +60,8 @@ async def change_project(
         setattr(row, name, value)
     await session.flush()
     await audit.record(session, "project.change", project, before, changes, project=project)
-    return _show(row, await projects.num_running(session, project), caller)
+    counts = await projects.num_running(session, project), await projects.num_active(session, project)
+    return _show(row, *counts, caller)
 
 
 async def delete_project(session: AsyncSession, project: str) -> None:
@@ -91,6 +92,24 @@ async def project_of_launch(session: AsyncSession, retry_of: str | None) -> str:
     return project
 
 
+async def check_quota(session: AsyncSession, project: str) -> None:
+    """May the project have one more run? From here on launches of it wait for one another. Raises a 409 problem.
+
+    For runs without a parent: one that has begun always gets the runs that it makes.
+    """
+    row = await projects.by_id(session, project)
+    if row is None or row.max_active is None:
+        return
+    row = await projects.by_id(session, project, lock=True)
+    active = await projects.num_active(session, project)
+    if row and row.max_active is not None and active >= row.max_active:
+        raise conflict(
+            "quota-full",
+            f"{active} runs of the project {project!r} wait or run, as many as it may have. Launch again when some "
+            f"have ended, cancel some, or have an admin raise it: `headrace projects set {project} --max-active N`.",
+        )
+
+
 async def take_place(session: AsyncSession, run: Run) -> str | None:
     """A place of its project for the present attempt of a locked run; None: it has one, else why it waits.
 
@@ -100,10 +119,16 @@ async def take_place(session: AsyncSession, run: Run) -> str | None:
         return None
     if run.pool != projects.CONTROL:
         project = await projects.by_id(session, run.project, lock=True)
-        if project and project.max_running is not None:
-            running = await projects.num_running(session, run.project)
-            if running >= project.max_running:
-                return f"{WAITING} {running} runs of {run.project} are running, as many as it may have"
+        limits = [(None, project.max_running), (run.pool, project.max_running_by_pool.get(run.pool))] if project else []
+        for pool, limit in limits:
+            if limit is None:
+                continue
+            running = await projects.num_running(session, run.project, pool)
+            ahead = await projects.num_ahead(session, run)
+            if running + ahead >= limit:
+                where = f" in the pool {pool}" if pool else ""
+                turn = f", {ahead} wait before it" if ahead else ""
+                return f"{WAITING} {running} of at most {limit} runs of {run.project} are running{where}{turn}"
     run.placed_at = func.now()
     await session.flush()
     return None
@@ -116,12 +141,15 @@ async def _get(session: AsyncSession, project: str) -> Project:
     return row
 
 
-def _show(row: Project, num_running: int, caller: Principal) -> ProjectInfo:
+def _show(row: Project, num_running: int, num_active: int, caller: Principal) -> ProjectInfo:
     return ProjectInfo(
         id=row.id,
         description=row.description,
         max_running=row.max_running,
+        max_running_by_pool=row.max_running_by_pool,
+        max_active=row.max_active,
         num_running=num_running,
+        num_active=num_active,
         role=caller.roles.get(row.id) or caller.roles[EVERYWHERE],
         created_at=row.created_at,
     )

@@ -41,6 +41,10 @@ async def command(app, settings):
 
 async def test_a_project_a_user_her_token_and_what_the_log_says(command):
     assert await command("projects", "create", "tides", "--max-running", "4") == (0, "tides\n", "")
+    limits = ("--max-active", "9", "--pool-limit", "gpu=2", "--pool-limit", "cpu=3")
+    assert (await command("projects", "set", "tides", *limits))[0] == 0
+    code, out, _ = await command("projects", "set", "tides", "--pool-limit", "cpu=", "--json")
+    assert (json.loads(out)["max_active"], json.loads(out)["max_running_by_pool"]) == (9, {"gpu": 2})
     code, out, err = await command("users", "create", "Ada", "--role", "tides=operator", "--json")
     assert (code, json.loads(out)["roles"]) == (0, {"tides": "operator"}), err
     code, out, err = await command("tokens", "create", "laptop", "--role", "admin", "--user", "Ada")
@@ -83,6 +87,7 @@ async def test_mistakes_are_told_in_words(command):
         (("users", "set", "Nobody", "--admin"), "there is no user 'Nobody'"),
         (("users", "create", "x", "--role", "nowhere=viewer"), "there is no such project"),
         (("projects", "create", "No good"), "/id"),
+        (("projects", "create", "x", "--pool-limit", "gpu"), "write POOL=NUMBER"),
         (("projects", "delete", "default"), "stays"),
         (("audit", "--action", "run.explode"), "/query/action"),
     ]:

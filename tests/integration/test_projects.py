@@ -189,13 +189,72 @@ async def test_a_project_runs_as_many_as_it_may(api, core, members, orchestrator
     assert set(ids) - set(started) == {ids[2]}
     assert len(started) == 3
     waiting = (await api.get(f"/api/v1/runs/{ids[2]}")).json()
-    assert "as many as it may have" in waiting["state_reason"]
-    assert (await api.get("/api/v1/projects")).json()["items"][1]["num_running"] == 2
+    assert "2 of at most 2 runs of left are running" in waiting["state_reason"]
+    left = (await api.get("/api/v1/projects/left")).json()
+    assert (left["num_running"], left["num_active"]) == (2, 3)
     await report(ids[0], state="running")
     await report(ids[0], state="completed")
     await launching.submit(core.state.database, orchestrator, ids[2])
     assert ids[2] in {item["parameters"]["run_id"] for item in orchestrator.submitted}
     assert (await api.get(f"/api/v1/runs/{ids[2]}")).json()["state_reason"] == ""
+
+
+async def test_a_free_place_goes_by_priority_then_by_age(api, core, members, orchestrator, report):
+    await api.patch("/api/v1/projects/left", json={"max_running_by_pool": {"cpu": 1}}, headers={"If-Match": "*"})
+    body = {"spec": {"kind": "training", "name": "r"}}
+
+    async def launch(**changes):
+        return (await members["left"].post("/api/v1/runs", json=body | changes)).json()["id"]
+
+    first, low, normal, high = [
+        await launch(),
+        await launch(priority="low"),
+        await launch(),
+        await launch(priority="high"),
+    ]
+    elsewhere = await launch(spec={"kind": "training", "name": "r", "resources": {"gpus": 1}})
+    begun = [item["parameters"]["run_id"] for item in orchestrator.submitted]
+    assert begun == [first, elsewhere], "another pool has its own places"
+    waiting = (await api.get(f"/api/v1/runs/{low}")).json()["state_reason"]
+    assert "1 of at most 1 runs of left are running in the pool cpu" in waiting
+    for ended, follows in ((first, high), (high, normal), (normal, low)):
+        await report(ended, state="running")
+        await report(ended, state="completed")
+        for run_id in (low, normal, high):  # whoever asks first
+            await launching.submit(core.state.database, orchestrator, run_id)
+        assert orchestrator.submitted[-1]["parameters"]["run_id"] == follows
+    assert len(orchestrator.submitted) == 5
+
+
+async def test_a_launch_above_the_quota_is_refused_with_what_to_do(api, core, members, report):
+    await api.patch("/api/v1/projects/left", json={"max_active": 2}, headers={"If-Match": "*"})
+    left, body = members["left"], {"spec": {"kind": "pipeline", "name": "p"}}
+    parent = (await left.post("/api/v1/runs", json=body)).json()["id"]
+    single = {"spec": {"kind": "training", "name": "r"}}
+    answers = await asyncio.gather(
+        *(left.post("/api/v1/runs", json=single, headers={"Idempotency-Key": f"k{n}"}) for n in range(5))
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409], "also when they come at once"
+    problem = next(answer.json() for answer in answers if answer.status_code == 409)
+    assert problem["type"].endswith("/quota-full")
+    assert "2 runs of the project 'left'" in problem["detail"]
+    assert "headrace projects set left --max-active" in problem["detail"]
+    assert (await members["right"].post("/api/v1/runs", json=single)).status_code == 201, "each project has its own"
+    child = single | {"parent_id": parent, "stage": "training"}
+    assert (await left.post("/api/v1/runs", json=child)).status_code == 201, "what has begun gets its children"
+    assert (await left.post(f"/api/v1/runs/{parent}/cancel")).is_success
+    refused = next(number for number, answer in enumerate(answers) if answer.status_code == 409)
+    again = await left.post("/api/v1/runs", json=single, headers={"Idempotency-Key": f"k{refused}"})
+    assert again.status_code == 201, "a refusal is not kept for the key"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_active": 0}, {"max_running_by_pool": {"tpu": 1}}, {"max_running_by_pool": {"gpu": 0}}]
+)
+async def test_limits_that_are_none_are_refused_at_their_field(api, wrong):
+    refused = await api.post("/api/v1/projects", json={"id": "odd"} | wrong)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
 
 
 async def test_projects_are_made_changed_and_deleted(api, members, things):

@@ -230,7 +230,8 @@ export interface paths {
          * @description Check the spec (or a preset with `overrides`), write the run, and hand it to Prefect.
          *
          *     The same Idempotency-Key with the same body gives the first answer again; with another body 422; while the first
-         *     is in flight 409. Workers launch too: a pipeline makes its stages this way.
+         *     is in flight 409. 409 `quota-full` when the project has as many runs as it may. Workers launch too: a pipeline makes
+         *     its stages this way.
          */
         post: operations["launch_run"];
         delete?: never;
@@ -3220,6 +3221,18 @@ export interface components {
              * @description null: no limit.
              */
             max_running?: number | null;
+            /**
+             * Max Running By Pool
+             * @description All that there are from now on. null: they stay.
+             */
+            max_running_by_pool?: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Max Active
+             * @description null: no limit.
+             */
+            max_active?: number | null;
         };
         /**
          * ProjectInfo
@@ -3232,11 +3245,22 @@ export interface components {
             description: string;
             /** Max Running */
             max_running: number | null;
+            /** Max Running By Pool */
+            max_running_by_pool: {
+                [key: string]: number;
+            };
+            /** Max Active */
+            max_active: number | null;
             /**
              * Num Running
              * @description Runs that hold a place now.
              */
             num_running: number;
+            /**
+             * Num Active
+             * @description Runs that wait or run, without those that other runs made.
+             */
+            num_active: number;
             /**
              * Role
              * @description The caller's.
@@ -3267,9 +3291,24 @@ export interface components {
             description: string;
             /**
              * Max Running
-             * @description Runs that workers may have at a time; None: as many as there is room for.
+             * @description Runs that workers may have at a time; the others wait. None: as many as there is room for.
              */
             max_running?: number | null;
+            /**
+             * Max Running By Pool
+             * @description The same for single pools.
+             * @example {
+             *       "gpu": 2
+             *     }
+             */
+            max_running_by_pool?: {
+                [key: string]: number;
+            };
+            /**
+             * Max Active
+             * @description Runs that may wait or run, without those that other runs made; the next launch is refused. None: any number.
+             */
+            max_active?: number | null;
         };
         /**
          * Proposal
