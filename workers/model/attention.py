@@ -47,7 +47,7 @@ def document_mask(documents_BT: Tensor) -> Tensor:
 class Documents:
     """The document of each token, and the mask that follows, which is made when it is asked for.
 
-    It holds T x T entries a sequence: where attention goes document by document, nobody asks.
+    It holds T x T entries a sequence: where a kernel masks by documents itself, nobody asks.
     """
 
     def __init__(self, numbers_BT: Tensor) -> None:
