@@ -5,7 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from workers.monitoring.detectors._shared import robust_z
 from workers.monitoring.detectors.non_finite import NonFiniteDetector
 from workers.monitoring.detectors.spike import SpikeDetector
 from workers.specs.monitoring import NonFinite, Spike
@@ -125,3 +128,16 @@ def test_a_lower_rate_of_our_own_does_not_lower_the_level():
     for step, value in enumerate(noisy(15, 200, level=3 * 50 / 64), start=120):
         assert not detector.observe(step, {"update_norm": float(value)}, lr_scale=1 / 64)
     assert detector.observe(320, {"update_norm": 60.0}, 1 / 64) or detector.observe(321, {"update_norm": 60.0}, 1 / 64)
+
+
+@given(
+    st.lists(st.floats(-3, 3), min_size=1, max_size=40), st.floats(-9, 9), st.floats(0.01, 1.0), st.floats(0.0, 10.0)
+)
+def test_a_score_that_is_high_enough_is_exact_and_no_other_becomes_so(past, value, floor, enough):
+    centre = float(np.median(past))
+    sigma = max(1.4826 * float(np.median(np.abs(np.array(past) - centre))), floor)
+    exact, found = (value - centre) / sigma, robust_z(value, past, floor, enough)
+    assert robust_z(value, past, floor) == pytest.approx(exact, abs=1e-9)
+    assert (found > enough) == (robust_z(value, past, floor) > enough)
+    if found > enough:
+        assert found == pytest.approx(exact, abs=1e-9)

@@ -70,9 +70,14 @@ def median(values: Sequence[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def robust_z(value: float, past: Sequence[float], floor: float) -> float:
-    """Distance from the median in robust standard deviations (MAD), which count as `floor` at least."""
+def robust_z(value: float, past: Sequence[float], floor: float, enough: float = -math.inf) -> float:
+    """Distance from the median in robust standard deviations (MAD), which count as `floor` at least.
+
+    enough: where the score is no higher, a figure that is no higher either will do; most scores cost half that way.
+    """
     if math.isinf(value):
         return math.inf
     centre = median(past)
+    if enough >= 0 and (value - centre) / floor <= enough:
+        return (value - centre) / floor
     return (value - centre) / max(MAD_TO_SIGMA * median([abs(x - centre) for x in past]), floor)

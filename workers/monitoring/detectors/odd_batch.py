@@ -31,8 +31,8 @@ class OddBatchDetector:
         if SERIES not in values:
             return []
         value, known = values[SERIES], [v for _, v in self._past]
-        z = robust_z(value, known, FLOOR_NATS) if len(known) >= self.spec.min_steps else 0.0
         least = min(self.spec.threshold, self.spec.lasting_threshold)
+        z = robust_z(value, known, FLOOR_NATS, least) if len(known) >= self.spec.min_steps else 0.0
         if z <= least or value - median(known) < self.spec.min_rise_nats:
             self._odd.clear()
             self._past = [*self._past, (step, value)][-self.spec.window_steps :]

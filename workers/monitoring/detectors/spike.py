@@ -34,9 +34,11 @@ class _Past:
     def learn(self, step: int, log: float, limit: int) -> None:
         recent = self.logs[-NUM_RECENT:]
         residual = log - median(recent) if len(recent) == NUM_RECENT else None
-        self.steps = [*self.steps, step][-limit:]
-        self.logs = [*self.logs, log][-limit:]
-        self.residuals = [*self.residuals, residual][-limit:]
+        self.steps.append(step)
+        self.logs.append(log)
+        self.residuals.append(residual)
+        for values in (self.steps, self.logs, self.residuals):
+            del values[:-limit]
 
     def rewind(self, step: int) -> None:
         keep = sum(1 for s in self.steps if s < step)
@@ -90,20 +92,20 @@ class SpikeDetector:
         A level learnt while the rate is scaled down would turn every later step at full strength into a spike. Where
         that figure would be a spike itself, the scale cancels a rate that is too high: then the update as it is.
         """
-        if series != "update_norm" or lr_scale <= 0:
+        if series != "update_norm" or lr_scale <= 0 or lr_scale == 1:
             return log
         unscaled = log - math.log(lr_scale)
         return unscaled if self._score(series, unscaled, past) <= self.spec.threshold else log
 
     def _score(self, series: str, log: float, past: _Past) -> float:
-        """The robust z-score; 0 while there is too little past."""
+        """The robust z-score, exact where it is over the threshold; 0 while there is too little past."""
         if len(past.logs) < self._min_steps:
             return 0.0
-        floor = FLOORS[series]
-        score = robust_z(log, past.logs, floor)
+        floor, enough = FLOORS[series], self.spec.threshold
+        score = robust_z(log, past.logs, floor, enough)
         residuals = [r for r in past.residuals if r is not None]
         if len(residuals) >= NUM_RECENT:
-            score = max(score, robust_z(log - median(past.logs[-NUM_RECENT:]), residuals, floor))
+            score = max(score, robust_z(log - median(past.logs[-NUM_RECENT:]), residuals, floor, enough))
         return score
 
     def _accept_level(self, past: _Past) -> None:
