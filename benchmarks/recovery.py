@@ -37,7 +37,7 @@ from launch import commit_dataset, write_dataset
 from workers.storage import ServiceStorage
 
 HEADRACE = Path(sys.executable).with_name("headrace")
-LEASE_SECONDS = 12.0
+LEASE_SECONDS = 20.0
 WAIT_SECONDS = 300.0
 SILENCE_SECONDS = 60.0
 FATAL = {"trainer": ("trainer",), "worker": ("worker",), "both": ("worker", "trainer")}
@@ -343,8 +343,8 @@ def main() -> int:
     short = {"HEADRACE_DEAD_AFTER_SECONDS": str(LEASE_SECONDS), "HEADRACE_WATCH_SECONDS": "5"}
     with tempfile.TemporaryDirectory(prefix="headrace-recovery-") as folder:
         stack = Stack(Path(folder), {} if options.silences else short)
-        stack.command("up")
         try:
+            stack.command("up")
             found = measure(stack, options)
         finally:
             stack.command("down")

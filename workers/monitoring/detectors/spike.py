@@ -16,8 +16,8 @@ from workers.specs.monitoring import Spike
 
 NUM_RECENT = 16
 FLOORS = {"loss": 0.05, "grad_norm": 0.3, "update_norm": 0.1, "weight_norm": 0.03}
-"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm, x1.27 of
-the weight norm."""
+"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm, and x1.27 of
+the weight norm from one step to the next."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class SpikeDetector:
                 past.learn(step, self._to_learn(series, log, lr_scale, past), self.spec.window_steps)
             return None
         past.excess.append((step, log))
-        # The norm of all weights has no noise to speak of: a jump is a broken weight, and is seen once.
+        # The norm of all weights moves by a few percent a step: a jump is a broken weight, and is seen once.
         patience = 1 if series == "weight_norm" else self.spec.patience_steps
         # Half a window in a row is no spike but a new level; only a run that nobody steers gets there.
         if len(past.excess) >= max(self.spec.window_steps // 2, 2 * patience):
@@ -102,6 +102,8 @@ class SpikeDetector:
         if len(past.logs) < self._min_steps:
             return 0.0
         floor, enough = FLOORS[series], self.spec.threshold
+        if series == "weight_norm":  # it may grow as far as it likes, but not within one step
+            return (log - past.logs[-1]) / floor
         score = robust_z(log, past.logs, floor, enough)
         residuals = [r for r in past.residuals if r is not None]
         if len(residuals) >= NUM_RECENT:
