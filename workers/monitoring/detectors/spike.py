@@ -16,8 +16,8 @@ from workers.specs.monitoring import Spike
 
 NUM_RECENT = 16
 FLOORS = {"loss": 0.05, "grad_norm": 0.3, "update_norm": 0.1, "weight_norm": 0.03}
-"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm, and x1.27 of
-the weight norm from one step to the next."""
+"""Least sigma of the log: 8 sigma are at least x1.5 of the loss, x11 of the gradient, x2.2 of the update norm, x1.27 of
+the weight norm, that from one step to the next."""
 
 
 @dataclass(slots=True)
