@@ -30,13 +30,12 @@ from warcio.warcwriter import WARCWriter
 from workers.curation.document import Document, RawRecord
 from workers.curation.extractors import build_extractor
 from workers.curation.filters import build_filter
-from workers.curation.pipeline import curate
 from workers.curation.readers import read_file
-from workers.reporter import MemoryReporter
 from workers.specs import preset_text
 from workers.specs.curation import CurationSpec, Limits
 
 PEER = Path(__file__).resolve().parent / "peers" / "datatrove_fineweb.py"
+OURS = PEER.with_name("our_fineweb.py")
 NUM_FILES = 4
 EXTRACTORS = ("trafilatura", "resiliparse")
 
@@ -51,15 +50,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--filters-only", action="store_true", help="compare the filters on equal texts, and stop")
     parser.add_argument("--work", type=Path, help="where results stay (else they are removed)")
-    parser.add_argument("--ours", nargs=2, metavar=("SPEC", "OUT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.ours:
-        spec = CurationSpec.model_validate_json(Path(options.ours[0]).read_text(encoding="utf-8"))
-        out = Path(options.ours[1])
-        # A journal of its own: with one that rounds share, the second would only take up what the first one did.
-        with tempfile.TemporaryDirectory(dir=out.parent) as journal:
-            curate(spec, home=out.parent, out=out, reporter=MemoryReporter(), journal=Path(journal))
-        return 0
     if options.work:
         options.work.mkdir(parents=True, exist_ok=True)
         return compare(options, options.work)
@@ -138,7 +129,7 @@ def run_all(work: Path, warcs: Path, python: Path, processes: int, number: int) 
         else:
             path = work / f"{name}.json"
             path.write_text(recipe(name, warcs, processes).model_dump_json(), encoding="utf-8")
-            command = [sys.executable, __file__, "--ours", str(path), str(out)]
+            command = [sys.executable, str(OURS), str(path), str(out)]
         costs[name] = measure(command, work / f"{name}.log")
         cost = costs[name]
         sys.stdout.write(f"round {number + 1} {name:12} {cost.seconds:8.1f} s {cost.cpu_seconds:8.1f} s CPU ")

@@ -17,10 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from workers.curation.engine import EngineError, WorkersEndError
+from workers.curation.engine import EngineError, WorkersEndError, prepare_engine
 from workers.curation.folder import CurationError, StoppedError
-from workers.curation.pack import pack
-from workers.curation.pipeline import curate
 from workers.curation.readers import InputError
 from workers.reporter import MemoryReporter
 from workers.specs import RUN_SPEC, preset_names, preset_text
@@ -89,6 +87,10 @@ def load_spec(name: str) -> CurationSpec:
 
 def _run(spec: CurationSpec, options: argparse.Namespace, console: Console) -> dict[str, Any]:
     began, out = time.monotonic(), options.out
+    prepare_engine(spec)
+    from workers.curation.pack import pack  # here: worker processes load their modules meanwhile
+    from workers.curation.pipeline import curate
+
     columns = (
         TextColumn("{task.description:>14}"),
         BarColumn(),

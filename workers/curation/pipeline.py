@@ -22,7 +22,7 @@ from typing import Any
 from workers.curation.chain import Chain
 from workers.curation.chunks import Chunk, Record, Records, count_all, dump_plan, load_plan
 from workers.curation.dedup import Deduplicator, Verdict
-from workers.curation.engine import Engine, build_engine
+from workers.curation.engine import Engine, build_engine, prepare_engine
 from workers.curation.fingerprint import describe_files, documents_fingerprint, package_versions, spec_digest
 from workers.curation.folder import CurationError, StoppedError, whole_folder
 from workers.curation.journal import Journal, frame_of
@@ -67,6 +67,7 @@ def curate(
     Raises InputError when there is no input, CurationError when nothing was kept or too much was unreadable,
     StoppedError when a command said stop, EngineError or WorkersEndError when the engine cannot do it.
     """
+    prepare_engine(spec)
     kept = Journal((journal or home / JOURNAL).absolute())
     kept.sweep()
     for is_last in (False, True):

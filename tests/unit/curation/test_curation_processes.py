@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from workers.curation.engine.local import Processes, WorkersEndError
@@ -76,8 +77,27 @@ def test_processes_that_cannot_start_are_an_error_not_a_loop() -> None:
         list(pool.map(work, batches([1], [2], [3], [4], [5], [6]), lambda i: i))
 
 
+def forked_from() -> list[int]:
+    """Processes of this one that others are forked from."""
+    return [p.pid for p in psutil.Process().children() if "forkserver" in " ".join(p.cmdline())]
+
+
+def parent_of(batch: list[int]) -> list[int]:
+    return [os.getppid() for _ in batch]
+
+
+def test_workers_share_what_was_loaded_for_them_and_nothing_stays_behind() -> None:
+    with Processes(2, set_offset, (0,), ["workers.curation.preloaded"]) as pool:
+        parents = {pid for found in pool.map(parent_of, batches([1], [2], [3]), lambda i: i) for pid in found}
+        assert parents == set(forked_from())
+        maps = Path(f"/proc/{parents.pop()}/maps").read_text()
+    assert "llvmlite" in maps
+    assert forked_from() == []
+
+
 PARENT = """
 import sys, time, os
+print("imported", flush=True)
 sys.path.insert(0, sys.argv[1])
 import test_curation_processes as t
 from workers.curation.engine.local import Processes
@@ -107,6 +127,8 @@ def test_children_die_with_a_killed_parent(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert parent.stdout is not None
+    assert parent.stdout.readline() == "imported\n"
+    # The next line is the child's: it does not import the parent's program, which may be much.
     child = int(parent.stdout.readline())
     os.kill(child, 0)  # it lives
     parent.kill()

@@ -1,19 +1,22 @@
 """Worker processes of this machine.
 
-Children are spawned, not forked (threads and fork don't mix), and die with their parent: the kernel signals them when
-the *thread* that started the pool ends, so that thread must stay until the pool is closed.
+They are forked from a process that has no other task, loads once what all of them need, and has no threads: threads
+and fork don't mix. It dies with the parent and they with it: the kernel signals it when the *thread* that started the
+pool ends, so that thread must stay until the pool is closed.
 """
 
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, parent_process
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
 
 from workers.curation.engine._ordered import LostError, OrderedMap, WorkersEndError
@@ -23,6 +26,7 @@ R = TypeVar("R")
 
 _PR_SET_PDEATHSIG = 1
 _START_SECONDS = 300.0
+_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 
 def num_cores() -> int:
@@ -42,9 +46,19 @@ class LocalFile:
 
 
 class Processes:
-    """A pool whose processes each run `initializer(*arguments)` once. Use it as a context manager."""
+    """A pool whose processes each run `initializer(*arguments)` once. Use it as a context manager.
 
-    def __init__(self, num_processes: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    `preload`: modules that are imported once for all of them.
+    """
+
+    def __init__(
+        self,
+        num_processes: int,
+        initializer: Callable[..., None],
+        arguments: tuple[Any, ...],
+        preload: Sequence[str] = (),
+    ) -> None:
+        begin_loading(preload)
         self._pool = _Pool(num_processes or num_cores(), initializer, arguments)
 
     def map(
@@ -73,12 +87,11 @@ class _Pool:
         self._start = (initializer, arguments)
         self._proven = False
         self._executor = self._new_executor()
-        for _ in range(num_processes):  # they start while the parent looks at the input
-            self._executor.submit(_ping)
 
     def submit(self, function: Callable[[list[Any]], Any], batch: list[Any]) -> "Future[Any]":
         try:
-            return self._executor.submit(function, batch)
+            with _no_main_module():
+                return self._executor.submit(function, batch)
         except BrokenProcessPool as error:
             lost: Future[Any] = Future()
             lost.set_exception(error)
@@ -100,7 +113,7 @@ class _Pool:
         if self._proven:
             return
         try:
-            self._executor.submit(_ping).result(_START_SECONDS)
+            self.submit(_ping, []).result(_START_SECONDS)
         except (BrokenProcessPool, TimeoutError):
             raise WorkersEndError(
                 "worker processes end before they begin: look above for their error; if there is none, the machine "
@@ -113,13 +126,15 @@ class _Pool:
     def close(self) -> None:
         """End the processes at once: they hold nothing that is wanted, and an orderly exit takes half a second."""
         self._kill()
+        if _METHOD == "forkserver":
+            forkserver._forkserver._stop()  # else it would keep its memory as long as this process lives
 
     def _new_executor(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self.num_processes,
-            mp_context=get_context("spawn"),
+            mp_context=get_context(_METHOD),
             initializer=_begin,
-            initargs=(os.getpid(), *self._start),
+            initargs=(self._start[0], *self._start[1]),
         )
 
     def _kill(self) -> None:
@@ -129,15 +144,39 @@ class _Pool:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _ping() -> None:
+def begin_loading(preload: Sequence[str]) -> None:
+    """Start the process that workers are forked from, and go on while it imports these modules."""
+    if _METHOD == "forkserver":
+        forkserver.set_forkserver_preload(["workers.curation.engine._nursery", *preload])
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Processes that start in the block leave out the program of this one, which may import much: Prefect takes 2 s."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _ping(_: list[Any]) -> None:
     """A sign of life, for which a process has to be there."""
 
 
-def _begin(parent: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _begin(initializer: Callable[..., None], *arguments: Any) -> None:
     """First thing in a child: end with the parent, leave Ctrl-C to it, then set up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "sched_getaffinity"):  # Linux
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the signal was armed
+    end_with_parent()
+    parent = parent_process()
+    if parent is None or not parent.is_alive():  # it died before the signal was armed
         os._exit(1)
     initializer(*arguments)
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process with the thread that started it, where there is such a thing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
