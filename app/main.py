@@ -45,6 +45,7 @@ from app.routes import (
     workers,
 )
 from app.routes.body_limit import BodyLimit
+from app.routes.rate_limit import RateLimit
 from app.routes.security import SecurityMiddleware
 from app.schemas import Problem
 from app.services import logs
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None, orchestrator: Orchestrator | No
     for module in ROUTERS:
         app.include_router(module.router)
     app.add_middleware(BodyLimit)
+    app.add_middleware(RateLimit, settings=settings)
     app.add_middleware(SecurityMiddleware, settings=settings)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app

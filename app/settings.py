@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     """Silence of a running run's worker after which the reconciler gives the run a new attempt."""
     reconcile_seconds: float = Field(2.0, ge=0.2)
     """Time between two looks of the reconciler."""
+    rate_limit_per_minute: int = Field(6000, ge=0)
+    """Requests that one token, browser or address may make in a minute before 429; 0: any number. What workers report,
+    files and Prefect's protocol do not count."""
     keep_raw_days: int | None = Field(None, ge=1)
     """Days after a run's end for which single points of its series are kept, unless the run says otherwise; empty: for
     ever. Roll-ups over 16 steps and more always stay."""

@@ -84,7 +84,7 @@ class SecurityMiddleware:
 
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal:
-            await _send_problem(send_with_headers, *refusal)
+            await send_problem(send_with_headers, *refusal)
             return
         nobody, all_projects = audit.CALLER.set(None), SCOPE.set(None)
         try:
@@ -143,7 +143,8 @@ def _named(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if name not in _ANY_ADDRESS)
 
 
-async def _send_problem(send: Send, status: int, title: str, detail: str) -> None:
+async def send_problem(send: Send, status: int, title: str, detail: str) -> None:
+    """Answer before any route is asked."""
     body = orjson.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail, "errors": []})
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
