@@ -88,10 +88,18 @@ def test_a_schedule_is_made_paused_edited_run_and_deleted(ui, seeder):
     assert violations(page) == []
 
     row.get_by_role("button", name="More of nightly").click()
-    page.get_by_role("menuitem", name="Delete…").click()
-    page.get_by_role("textbox", name=re.compile("Type")).fill("nightly")
-    page.get_by_role("button", name="Delete schedule").click()
+    page.get_by_role("menuitem", name="Delete").click()
     expect(page.get_by_role("heading", name="No schedules yet")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(row).to_be_visible()
+    assert [item["name"] for item in seeder.get("/schedules")["items"]] == ["nightly"]
+    row.get_by_role("button", name="More of nightly").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.get_by_text("nightly launches nothing any more")).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
+        page.goto(page.url.partition("?")[0])  # a page that is left takes it away at once
+    expect(page.get_by_role("heading", name="No schedules yet")).to_be_visible()
+    assert seeder.get("/schedules")["items"] == []
 
 
 def test_a_wrong_expression_is_told_where_it_stands(ui):

@@ -39,6 +39,10 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
         "evaluations": "/evaluations",
         "item by item": f"/evaluations?a={ids['score']}&b={ids['score2']}",
         "workers": "/workers",
+        "webhooks": "/webhooks",
+        "settings": "/settings",
+        "nothing": "/nowhere",
+        "curves by FLOPs": f"/runs/{ids['training']}?x=flops",
     }
 
 
@@ -154,7 +158,57 @@ def test_what_has_ended_is_retried_launched_again_and_deleted(ui, seeder):
     page.get_by_role("textbox", name=re.compile("Type")).fill("to be deleted")
     delete.click()
     expect(page).to_have_url(re.compile("/runs$"))
+    row = page.locator(f"[data-row='{run_id}']")
+    expect(page.get_by_text("to be deleted is deleted")).to_be_visible()
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(row).to_be_visible()
+    assert seeder.get(f"/runs/{retried}")["retry_of"] == run_id, "nothing was deleted"
+    page.go_back()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Delete…").click()
+    page.get_by_role("textbox", name=re.compile("Type")).fill("to be deleted")
+    with page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
+        delete.click()
+        page.get_by_role("button", name="Close").last.click()
+    expect(row).to_have_count(0)
     assert seeder.get(f"/runs/{retried}")["retry_of"] is None, "what it was taken up by stays"
+
+
+def test_of_many_runs_only_those_in_view_are_drawn_and_keys_reach_the_others(ui, ids, seeder):
+    seeder.post("/projects", {"id": "tides"})
+    made = [seeder.launch({"kind": "training", "name": f"many {n:03}"}) for n in range(120)]
+    seeder.post("/runs?project=tides", {"spec": {"kind": "training", "name": "many " + "of a long name " * 18}})
+    page = ui.go("/runs?q=many")
+    expect(page.get_by_text("121 of", exact=False).first).to_be_visible()
+    rows = page.locator("[data-row]")
+    first = page.get_by_role("link", name=re.compile("many of a long name"))
+    expect(first).to_have_attribute("title", re.compile("^many (of a long name ){18}"))
+    expect(page.get_by_role("row").filter(has=first)).to_contain_text("tides")
+    assert 10 < rows.count() < 100
+    assert page.locator(f"[data-row='{made[0]}']").count() == 0
+    for _ in range(60):
+        page.keyboard.press("j")
+    expect(page.locator(":focus")).to_have_text("many 061")
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    last = page.locator(f"[data-row='{made[0]}']")
+    expect(last).to_be_visible()
+    page.get_by_role("checkbox", name="Select many 000").click()
+    page.evaluate("window.scrollTo(0, 0)")
+    page.get_by_role("checkbox", name="Select many 119").click(modifiers=["Shift"])
+    expect(page.get_by_role("region", name="Selection")).to_contain_text("120 selected")
+
+
+def test_what_is_not_there_is_told_with_a_way_on(ui, ids):
+    page = ui.go("/nowhere")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+    page.get_by_role("link", name="Go to the runs").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Runs")
+    for path in ("/runs/01zzzzzzzzzzzzzzzzzzzzzzzz", f"/datasets/{'0' * 64}"):
+        page = ui.go(path)
+        expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+        assert violations(page) == []
+    ui.problems[:] = [line for line in ui.problems if "404" not in line]  # Chromium logs each refused request
 
 
 def test_the_log_is_searched_and_follows_its_end(ui, ids, seeder):

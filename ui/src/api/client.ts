@@ -75,7 +75,11 @@ export async function readProblem(response: Response): Promise<ApiError> {
 }
 
 function fetchInTime(request: Request): Promise<Response> {
-  return fetch(new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]) }));
+  return fetch(new Request(request, {
+    signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    // a page that is left still takes away what was to go
+    keepalive: request.method === 'DELETE',
+  }));
 }
 
 export const api = createClient<paths>({ baseUrl: '', credentials: 'same-origin', fetch: fetchInTime });

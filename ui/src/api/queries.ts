@@ -1,5 +1,5 @@
 // What the pages ask for: one key and one function a question.
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, ApiError, dataOf, keepCsrfToken, type Schemas } from './client';
 
 export type Run = Schemas['Run'];
@@ -45,23 +45,56 @@ export const healthQuery = queryOptions({
 });
 
 const PAGE = 200;
-const MAX_RUN_PAGES = 5;
+const PAGES = 5;
+
+interface SomeRuns {
+  items: RunSummary[];
+  /** Where the last of its pages began; null when nothing older is left. */
+  lastPage: string | null;
+  next: string | null;
+}
+
+/** Up to 1,000 runs from a place of the list on. */
+async function someRuns(signal: AbortSignal, from: string | null): Promise<SomeRuns> {
+  const items: RunSummary[] = [];
+  let lastPage: string | null = from;
+  let next: string | null = from;
+  for (let page = 0; page < PAGES; page++) {
+    lastPage = next;
+    const answer = await dataOf(api.GET('/api/v1/runs', { params: { query: { limit: PAGE, ...(next ? { cursor: next } : {}) } }, signal }));
+    items.push(...answer.items);
+    next = answer.next_cursor ?? null;
+    if (!next) break;
+  }
+  return { items, lastPage, next };
+}
+
+export const newestRunsQuery = queryOptions({
+  queryKey: [...keys.runs, 'list'],
+  queryFn: ({ signal }) => someRuns(signal, null),
+});
 
 /** The newest runs, at most 1,000. */
-export const runsQuery = queryOptions({
-  queryKey: [...keys.runs, 'list'],
-  queryFn: async ({ signal }) => {
-    const items: RunSummary[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < MAX_RUN_PAGES; page++) {
-      const answer = await dataOf(api.GET('/api/v1/runs', { params: { query: { limit: PAGE, cursor } }, signal }));
-      items.push(...answer.items);
-      if (!answer.next_cursor) break;
-      cursor = answer.next_cursor;
-    }
-    return items;
-  },
-});
+export const runsQuery = queryOptions({ ...newestRunsQuery, select: (some: SomeRuns) => some.items });
+
+/** Those before them, a thousand a page. They overlap with the newest by a page: new runs push the newest on. */
+export const olderRunsQuery = (from: string | null) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.runs, 'older'],
+    staleTime: 60_000,
+    enabled: false,
+    initialPageParam: from,
+    queryFn: ({ pageParam, signal }) => someRuns(signal, pageParam),
+    getNextPageParam: (last: SomeRuns) => last.next,
+  });
+
+/** What answers a name among all runs, where not all are here. */
+export const foundRunsQuery = (q: string) =>
+  queryOptions({
+    queryKey: [...keys.runs, 'found', q],
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => (await dataOf(api.GET('/api/v1/runs', { params: { query: { q, limit: PAGE } }, signal }))).items,
+  });
 
 /** What a spec, as JSON text, would take. */
 export const estimateQuery = (spec: string) =>

@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import { formatStep } from '../figures/numbers';
 import { seriesOf, type Marker, type PanelData } from './lines';
 import { color, faint } from './palette';
+import { dragWithShift, listenToWheel, movedRange } from './pan';
 import type { Scale } from './scale';
 
 export const GUTTER = 44;
@@ -130,7 +131,7 @@ export function panelOptions(input: {
     series,
     bands,
     scales: {
-      x: { time: false, range: () => view().x },
+      x: { time: false, range: () => movedRange(input.syncKey) ?? view().x },
       // without points there is no range yet, and a logarithm has no 0
       y: { distr: view().log ? 3 : 1, range: (_u, low, high) => view().scale?.range ?? [low ?? (view().log ? 0.1 : 0), high ?? 1] },
     },
@@ -142,6 +143,7 @@ export function panelOptions(input: {
       drag: { x: true, y: false, setScale: false, dist: 6 },
       points: { size: 6, width: 1.5, stroke: (u, i) => String((u.series[i]?.stroke as () => string)()), fill: () => color('--surface') },
       bind: {
+        mousedown: (u, _target, handle) => (event) => (dragWithShift(u, input.syncKey, event, handlers().onZoom) ? null : handle(event)),
         dblclick: () => () => {
           handlers().onReset();
           return null;
@@ -149,9 +151,10 @@ export function panelOptions(input: {
       },
     },
     hooks: {
+      ready: [(u) => listenToWheel(u, input.syncKey, (from, to) => handlers().onZoom(from, to))],
       drawClear: [(u) => drawMarks(u, view())],
       draw: [(u) => drawAbove(u, view().scale?.above ?? null, format)],
-      setCursor: [(u) => handlers().onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? u.posToVal(u.cursor.left, 'x') : null)],
+      setCursor: [(u) => movedRange(input.syncKey) === null && handlers().onCursor(u.cursor.left !== undefined && u.cursor.left >= 0 ? u.posToVal(u.cursor.left, 'x') : null)],
       setSelect: [
         (u) => {
           if (u.select.width < 4) return;

@@ -14,6 +14,7 @@ const KEYS = [
   ['u', 'Take the last label back'],
   ['\u2190  \u2192', 'Move a threshold; Shift: by ten'],
   ['Drag', 'Zoom all charts to the range'],
+  ['Shift + drag', 'Move along a zoomed chart; so does scrolling sideways'],
   ['Double click', 'Back to the whole run'],
   ['?', 'These keys'],
 ] as const;

@@ -137,7 +137,7 @@ export function Page({ crumbs, children }: { crumbs: Crumb[]; children: ReactNod
                   {crumb.to ? (
                     <Link to={crumb.to}>{crumb.label}</Link>
                   ) : (
-                    <span className="clip" aria-current={i === crumbs.length - 1 ? 'page' : undefined}>
+                    <span className="clip" title={crumb.label} aria-current={i === crumbs.length - 1 ? 'page' : undefined}>
                       {crumb.label}
                     </span>
                   )}

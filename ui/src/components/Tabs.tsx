@@ -1,5 +1,5 @@
 // Parts of a page; the open one stands in the URL. Arrow keys move along the bar.
-import type { KeyboardEvent, ReactNode } from 'react';
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react';
 
 export interface TabItem<T extends string> {
   name: T;
@@ -8,6 +8,12 @@ export interface TabItem<T extends string> {
 }
 
 export function Tabs<T extends string>({ label, items, value, onChange }: { label: string; items: readonly TabItem<T>[]; value: T; onChange: (name: T) => void }) {
+  const bar = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // on a phone the open one may lie outside of the bar
+    const [box, tab] = [bar.current, document.getElementById(`tab-${value}`)];
+    if (box && tab) box.scrollLeft = Math.max(0, tab.offsetLeft + tab.offsetWidth - box.clientWidth + 24, Math.min(box.scrollLeft, tab.offsetLeft - 24));
+  }, [value]);
   const move = (event: KeyboardEvent) => {
     const at = items.findIndex((item) => item.name === value);
     const to = event.key === 'ArrowRight' ? at + 1 : event.key === 'ArrowLeft' ? at - 1 : event.key === 'Home' ? 0 : event.key === 'End' ? items.length - 1 : null;
@@ -18,7 +24,7 @@ export function Tabs<T extends string>({ label, items, value, onChange }: { labe
     document.getElementById(`tab-${next.name}`)?.focus();
   };
   return (
-    <div className="tabs" role="tablist" aria-label={label} onKeyDown={move}>
+    <div ref={bar} className="tabs" role="tablist" aria-label={label} onKeyDown={move}>
       {items.map((item) => (
         <button
           key={item.name}

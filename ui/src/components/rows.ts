@@ -8,9 +8,6 @@ export function moveFocus(by: number): void {
   all[Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
 }
 
-/** Ids of all rows, from above. */
-export const rowIds = (): string[] => rows().map((row) => row.dataset['row'] ?? '');
-
 /** Id of the row that has the focus, or in which something has it. */
 export function focusedRow(): string | null {
   const at = document.activeElement;

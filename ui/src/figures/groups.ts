@@ -42,3 +42,21 @@ export function filterRuns<T extends Listed>(runs: T[], filter: RunFilter): T[] 
     return words.every((word) => text.includes(word));
   });
 }
+
+export type ListRow<T> = { group: Group; count: number } | { group: Group; run: T };
+
+/** Heads and runs from above; a folded group is its head alone, an empty one is left out. */
+export function listRows<T extends Listed>(runs: readonly T[], folded: readonly string[]): ListRow<T>[] {
+  return GROUPS.flatMap((group): ListRow<T>[] => {
+    const inside = runs.filter((run) => groupOf(run) === group);
+    if (inside.length === 0) return [];
+    return [{ group, count: inside.length }, ...(folded.includes(group) ? [] : inside.map((run) => ({ group, run })))];
+  });
+}
+
+/** One list out of several, each run once, as the first list has it, the newest first. */
+export function mergeRuns<T extends { id: string; created_at: string }>(...lists: readonly (readonly T[])[]): T[] {
+  const found = new Map<string, T>();
+  for (const run of lists.flat()) if (!found.has(run.id)) found.set(run.id, run);
+  return [...found.values()].sort((a, b) => (a.created_at === b.created_at ? b.id.localeCompare(a.id) : b.created_at.localeCompare(a.created_at)));
+}

@@ -5,6 +5,7 @@ import { ApiError } from '../api/client';
 import { sessionQuery } from '../api/queries';
 import { ProblemCard, Skeleton } from '../components/feedback';
 import { LiveProvider } from '../components/live';
+import { Toasts } from '../components/undo';
 import './gate.css';
 
 function LogIn() {
@@ -23,6 +24,7 @@ export function Gate() {
     return (
       <LiveProvider>
         <Outlet />
+        <Toasts />
       </LiveProvider>
     );
   if (error instanceof ApiError && error.status === 401) return <LogIn />;

@@ -84,6 +84,7 @@ export function DatasetPage() {
   const crumbs = [{ label: 'Datasets', to: '/datasets' }, { label: version ? `${version.name} v${version.version}` : 'Dataset' }];
   return (
     <Page crumbs={crumbs}>
+      {!version && <h1>Dataset</h1>}
       {error && !version && <ProblemCard error={error} what="This dataset could not be loaded" retry={() => void refetch()} />}
       {!version && !error && <SkeletonRows rows={10} />}
       {version && (

@@ -9,7 +9,7 @@ export function ArtifactsTab({ run }: { run: Run }) {
   if (run.artifacts.length === 0) return <Empty title="No artifacts yet" todo="Datasets, checkpoints, scores and released models stand here once they are whole." />;
   return (
     <div className="card table-wrap">
-      <table className="table">
+      <table className="table stacked">
         <thead>
           <tr>
             <th>Kind</th>
@@ -23,8 +23,8 @@ export function ArtifactsTab({ run }: { run: Run }) {
         <tbody>
           {run.artifacts.map((item) => (
             <tr key={`${item.kind}${item.digest}${item.name}`}>
-              <td>{spellOut(item.kind)}</td>
-              <td className="strong">
+              <td data-label="Kind">{spellOut(item.kind)}</td>
+              <td className="strong" data-label="Name">
                 {item.kind === 'dataset' ? (
                   <Link to="/datasets/$digest" params={{ digest: item.digest.replace('sha256:', '') }} className="link">
                     {item.name}
@@ -33,10 +33,10 @@ export function ArtifactsTab({ run }: { run: Run }) {
                   item.name
                 )}
               </td>
-              <td className="num">{item.step == null ? MISSING : formatStep(item.step)}</td>
-              <td className="num">{formatStep(item.files?.length ?? 0)}</td>
-              <td className="num">{formatBytes((item.files ?? []).reduce((sum, file) => sum + file.num_bytes, 0))}</td>
-              <td className="mono muted" title={item.digest}>
+              <td className="num" data-label="Step">{item.step == null ? MISSING : formatStep(item.step)}</td>
+              <td className="num" data-label="Files">{formatStep(item.files?.length ?? 0)}</td>
+              <td className="num" data-label="Size">{formatBytes((item.files ?? []).reduce((sum, file) => sum + file.num_bytes, 0))}</td>
+              <td className="mono muted" data-label="Digest" title={item.digest}>
                 {item.digest.replace('sha256:', '').slice(0, 12)}
               </td>
             </tr>

@@ -15,17 +15,17 @@ function writeDifference(metric: string, value: number): string {
 function Row({ row, metric, from, to, best }: { row: Standing; metric: string; from: number; to: number; best: boolean }) {
   return (
     <tr aria-selected={best}>
-      <td className="strong">
+      <td className="strong whole">
         {row.arm}
         {best && <span className="tag findings-tag">winner</span>}
       </td>
-      <td className={`small ${CLASSES[row.verdict] ?? 'muted'}`}>{row.verdict}</td>
-      <td className="num strong">{row.mean === null ? MISSING : formatScore(metric, row.mean)}</td>
-      <td className="num">{row.difference ? writeDifference(metric, row.difference.value) : MISSING}</td>
+      <td className={`small ${CLASSES[row.verdict] ?? 'muted'}`} data-label="Verdict">{row.verdict}</td>
+      <td className="num strong" data-label="Mean">{row.mean === null ? MISSING : formatScore(metric, row.mean)}</td>
+      <td className="num" data-label="Difference">{row.difference ? writeDifference(metric, row.difference.value) : MISSING}</td>
       <td className="only-wide">{row.difference && <IntervalMark score={{ label: '', items: null, ...row.difference }} from={from} to={to} chance={0} strong={row.verdict === 'better' || row.verdict === 'worse'} />}</td>
-      <td className="num muted">{row.difference ? `${writeDifference(metric, row.difference.low)} to ${writeDifference(metric, row.difference.high)}` : MISSING}</td>
-      <td className="num muted">{row.numSeeds}</td>
-      <td className="num muted only-wide">{formatFigure(row.pAdjusted)}</td>
+      <td className="num muted" data-label="Interval">{row.difference ? `${writeDifference(metric, row.difference.low)} to ${writeDifference(metric, row.difference.high)}` : MISSING}</td>
+      <td className="num muted" data-label="Seeds">{row.numSeeds}</td>
+      <td className="num muted" data-label="p, adjusted">{formatFigure(row.pAdjusted)}</td>
     </tr>
   );
 }
@@ -42,7 +42,7 @@ export function RankingCard({ ranking }: { ranking: RankingSummary }) {
         </span>
       </div>
       <div className="table-wrap">
-        <table className="table">
+        <table className="table stacked">
           <thead>
             <tr>
               <th>Variant</th>
@@ -54,7 +54,7 @@ export function RankingCard({ ranking }: { ranking: RankingSummary }) {
               </th>
               <th className="right">Interval</th>
               <th className="right">Seeds</th>
-              <th className="right only-wide">p, adjusted</th>
+              <th className="right">p, adjusted</th>
             </tr>
           </thead>
           <tbody>

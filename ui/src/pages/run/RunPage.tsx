@@ -5,6 +5,7 @@ import { lazy, Suspense, type ReactNode } from 'react';
 import { interventionsQuery, runQuery, seriesQuery, type Run } from '../../api/queries';
 import { ProblemCard, SkeletonRows } from '../../components/feedback';
 import { Page } from '../../components/Shell';
+import { Tabs } from '../../components/Tabs';
 import { tabsOf, type TabName } from '../../figures/tabs';
 import { ArtifactsTab } from './ArtifactsTab';
 import { LogTab } from './LogTab';
@@ -42,34 +43,13 @@ function content(tab: TabName, run: Run): ReactNode {
   }
 }
 
-function Tabs({ run, tab }: { run: Run; tab: TabName }) {
+function Parts({ run, tab }: { run: Run; tab: TabName }) {
   const navigate = useNavigate({ from: '/runs/$runId' });
   const { data: interventions } = useQuery(interventionsQuery(run.id));
   const { data: series } = useQuery(seriesQuery(run.id));
-  const tabs = tabsOf(run.kind, (series?.length ?? 0) > 0);
-  return (
-    <div className="tabs" role="tablist" aria-label="Parts of the run">
-      {tabs.map((item) => (
-        <button
-          key={item.name}
-          role="tab"
-          id={`tab-${item.name}`}
-          aria-selected={item.name === tab}
-          aria-controls="tab-panel"
-          onClick={() => void navigate({ search: (old) => ({ ...old, tab: item.name }), replace: true })}
-        >
-          {item.label}
-          {item.name === 'curves' && (interventions?.length ?? 0) > 0 && (
-            <span className="count" title="Interventions">
-              {interventions?.length}
-            </span>
-          )}
-          {item.name === 'artifacts' && run.artifacts.length > 0 && <span className="count">{run.artifacts.length}</span>}
-          {item.name === 'stages' && run.children.length > 0 && <span className="count">{run.children.length}</span>}
-        </button>
-      ))}
-    </div>
-  );
+  const counts: Partial<Record<TabName, number>> = { curves: interventions?.length ?? 0, artifacts: run.artifacts.length, stages: run.children.length };
+  const items = tabsOf(run.kind, (series?.length ?? 0) > 0).map((item) => ({ ...item, count: counts[item.name] || undefined }));
+  return <Tabs label="Parts of the run" items={items} value={tab} onChange={(name) => void navigate({ search: (old) => ({ ...old, tab: name }), replace: true })} />;
 }
 
 export function RunPage() {
@@ -80,6 +60,7 @@ export function RunPage() {
   if (!run)
     return (
       <Page crumbs={crumbs}>
+        <h1>Run</h1>
         {error ? <ProblemCard error={error} what="This run could not be loaded" retry={() => void refetch()} /> : <SkeletonRows rows={10} />}
       </Page>
     );
@@ -89,7 +70,7 @@ export function RunPage() {
     <Page crumbs={crumbs}>
       <RunHead run={run} />
       <ProposalBar run={run} />
-      <Tabs run={run} tab={tab} />
+      <Parts run={run} tab={tab} />
       <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
         <Suspense fallback={<SkeletonRows rows={8} />}>{content(tab, run)}</Suspense>
       </div>

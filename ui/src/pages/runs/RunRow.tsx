@@ -1,5 +1,6 @@
 // One run in the list.
 import { Link } from '@tanstack/react-router';
+import type { Ref } from 'react';
 import type { RunSummary } from '../../api/queries';
 import { useNow } from '../../components/live';
 import { RunProgress } from '../../components/RunProgress';
@@ -32,10 +33,18 @@ function Elapsed({ run }: { run: RunSummary }) {
   return <>{formatDuration(elapsedSeconds(run.started_at ?? null, run.finished_at ?? null, now))}</>;
 }
 
-export function RunRow({ run, urgent, nested, selected, onSelect }: { run: RunSummary; urgent: boolean; nested: boolean; selected: boolean; onSelect: (range: boolean) => void }) {
+export function RunRow({ run, urgent, nested, withProject, selected, onSelect, placed }: {
+  run: RunSummary;
+  urgent: boolean;
+  nested: boolean;
+  withProject: boolean;
+  selected: boolean;
+  onSelect: (range: boolean) => void;
+  placed: { ref: Ref<HTMLTableRowElement> | undefined; 'data-index': number };
+}) {
   const finished = run.finished_at !== null;
   return (
-    <tr className={`run-row ${finished ? 'finished' : ''}`} aria-selected={selected}>
+    <tr className={`run-row ${finished ? 'finished' : ''}`} aria-selected={selected} {...placed}>
       <td className="run-box">
         <input type="checkbox" aria-label={`Select ${run.name}`} checked={selected} onClick={(event) => onSelect(event.shiftKey)} readOnly />
       </td>
@@ -49,16 +58,21 @@ export function RunRow({ run, urgent, nested, selected, onSelect }: { run: RunSu
               ↳
             </span>
           )}
-          <Link to="/runs/$runId" params={{ runId: run.id }} className="strong clip run-link" data-row={run.id}>
+          <Link to="/runs/$runId" params={{ runId: run.id }} className="strong clip run-link" title={run.name} data-row={run.id}>
             {run.name}
           </Link>
           <span className="tag">{spellOut(run.kind)}</span>
+          {withProject && (
+            <span className="small muted clip run-project" title={`Project ${run.project}`}>
+              {run.project}
+            </span>
+          )}
           {run.tags.slice(0, 3).map((tag) => (
-            <span key={tag} className="tag only-wide clip">
+            <span key={tag} className="tag only-wide clip" title={tag}>
               {tag}
             </span>
           ))}
-          {!urgent && run.state === 'failed' && <span className="small clip is-failed">{run.state_reason}</span>}
+          {!urgent && run.state === 'failed' && <span className="small clip is-failed" title={run.state_reason}>{run.state_reason}</span>}
           {!urgent && run.state === 'queued' && <span className="small clip muted">{run.state_reason}</span>}
         </div>
         {urgent && <div className={`small reason is-${run.state === 'queued' ? 'paused' : run.state}`}>{run.state_reason || NEEDS[run.state]}</div>}

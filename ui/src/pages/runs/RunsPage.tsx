@@ -1,18 +1,22 @@
 // All runs, grouped by what they want of a person.
 import { IconPlus } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
+import { useDebouncedValue } from '@mantine/hooks';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useMemo } from 'react';
-import { runsQuery } from '../../api/queries';
+import { useCallback, useMemo } from 'react';
+import { foundRunsQuery, newestRunsQuery, olderRunsQuery } from '../../api/queries';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
 import { useKeys } from '../../components/keys';
 import { SearchBox } from '../../components/SearchBox';
 import { Segmented } from '../../components/Segmented';
-import { focusedRow, moveFocus, rowIds } from '../../components/rows';
+import { focusedRow, moveFocus } from '../../components/rows';
 import { Page } from '../../components/Shell';
+import { useLeaving } from '../../components/undo';
 import { MAX_COMPARED, writeSlots } from '../../figures/compare';
-import { filterRuns, type RunFilter } from '../../figures/groups';
+import { filterRuns, listRows, mergeRuns, type Group, type RunFilter } from '../../figures/groups';
+import { formatStep } from '../../figures/numbers';
 import { spellOut } from '../../figures/words';
+import { leavingRun } from '../run/leaving';
 import { RunTable } from './RunTable';
 import { SelectionBar } from './SelectionBar';
 import { useSelection, type Selection } from './useSelection';
@@ -28,7 +32,7 @@ function LaunchButton() {
   );
 }
 
-function Filters({ filter, shown, total }: { filter: RunFilter; shown: number; total: number }) {
+function Filters({ filter, counted }: { filter: RunFilter; counted: string }) {
   const navigate = useNavigate({ from: '/runs' });
   const set = (change: Omit<RunFilter, 'children'> & { children?: true | undefined }) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   return (
@@ -51,7 +55,7 @@ function Filters({ filter, shown, total }: { filter: RunFilter; shown: number; t
         ]}
         onChange={(value) => set({ children: value === 'all' || undefined })}
       />
-      <span className="muted small push only-wide">{shown === total ? `${total} runs` : `${shown} of ${total} runs`}</span>
+      <span className="muted small num push only-wide">{counted}</span>
     </div>
   );
 }
@@ -61,13 +65,44 @@ function selectFocused(selection: Selection) {
   if (id) selection.toggle(id);
 }
 
+/** `total` null: the name was looked for in all of them. */
+function countRuns(shown: number, total: number | null, more: boolean): string {
+  if (total === null) return `${formatStep(shown)} found in all runs`;
+  return `${shown === total ? '' : `${formatStep(shown)} of `}${more ? 'the newest ' : ''}${formatStep(total)} runs`;
+}
+
+/** What is here of the list, what of it answers the filter, and how to get more. */
+function useRuns(filter: RunFilter) {
+  const newest = useQuery(newestRunsQuery);
+  const older = useInfiniteQuery(olderRunsQuery(newest.data?.lastPage ?? null));
+  const more = newest.data?.next != null && (older.data === undefined || older.hasNextPage);
+  const [q] = useDebouncedValue(filter.q ?? '', 300);
+  const found = useQuery({ ...foundRunsQuery(q), enabled: more && q !== '' });
+  const leaving = useLeaving();
+  const all = useMemo(
+    () => newest.data && mergeRuns(newest.data.items, more && q !== '' ? (found.data ?? []) : [], older.data?.pages.flatMap((page) => page.items) ?? []).filter((run) => !leaving.has(leavingRun(run.id))),
+    [newest.data, older.data, found.data, more, q, leaving],
+  );
+  const shown = useMemo(() => filterRuns(all ?? [], filter), [all, filter]);
+  const loadOlder = () => void (older.data === undefined ? older.refetch() : older.fetchNextPage());
+  return { all, shown, more, searched: more && q !== '', loadOlder, loading: older.isFetching, error: newest.error, isPending: newest.isPending, refetch: newest.refetch };
+}
+
 export function RunsPage() {
   const filter = useSearch({ from: '/app/runs' });
-  const { data, error, isPending, refetch } = useQuery(runsQuery);
-  const navigate = useNavigate();
-  const selection = useSelection(rowIds);
+  const { all, shown, more, searched, loadOlder, loading, error, isPending, refetch } = useRuns(filter);
+  const navigate = useNavigate({ from: '/runs' });
+  const folded = useMemo(() => (filter.folded ?? '').split(',').filter(Boolean), [filter.folded]);
+  const rows = useMemo(() => listRows(shown, folded), [shown, folded]);
+  const order = useCallback(() => rows.flatMap((row) => ('run' in row ? [row.run.id] : [])), [rows]);
+  const selection = useSelection(order);
+  const projects = useMemo(() => new Set(all?.map((run) => run.project)), [all]);
   const compare = () => {
     if (selection.ids.size > 0 && selection.ids.size <= MAX_COMPARED) void navigate({ to: '/compare', search: { runs: writeSlots([...selection.ids]) } });
+  };
+  const fold = (group: Group) => {
+    const next = folded.includes(group) ? folded.filter((each) => each !== group) : [...folded, group];
+    void navigate({ search: (old) => ({ ...old, folded: next.join(',') || undefined }), replace: true });
   };
   useKeys([
     ['j', () => moveFocus(1)],
@@ -76,25 +111,36 @@ export function RunsPage() {
     ['c', compare],
     ['Escape', selection.clear],
   ]);
-  const runs = useMemo(() => filterRuns(data ?? [], filter), [data, filter]);
   return (
     <Page crumbs={[{ label: 'Runs' }]}>
       <div className="page-head">
         <h1>Runs</h1>
         <span className="push" />
-        {data && data.length > 0 && <LaunchButton />}
+        {all && all.length > 0 && <LaunchButton />}
       </div>
       {isPending && <SkeletonRows rows={8} />}
-      {error && !data && <ProblemCard error={error} what="The runs could not be loaded" safe="Running work goes on." retry={() => void refetch()} />}
-      {data?.length === 0 && (
+      {error && !all && <ProblemCard error={error} what="The runs could not be loaded" safe="Running work goes on." retry={() => void refetch()} />}
+      {all?.length === 0 && (
         <Empty title="No runs yet" todo="Each run stands here with its state, progress and loss." cli="headrace launch --preset pipeline">
           <LaunchButton />
         </Empty>
       )}
-      {data && data.length > 0 && (
+      {all && all.length > 0 && (
         <>
-          <Filters filter={filter} shown={runs.length} total={data.length} />
-          {runs.length > 0 ? <RunTable runs={runs} selection={selection} /> : <Empty title="No run answers this filter" todo="Take a word out of the search, or choose all kinds." />}
+          <Filters filter={filter} counted={countRuns(shown.length, searched ? null : all.length, more)} />
+          {shown.length > 0 ? (
+            <RunTable rows={rows} folded={folded} onFold={fold} withProject={projects.size > 1} selection={selection} />
+          ) : (
+            <Empty title="No run answers this filter" todo="Take a word out of the search, or choose all kinds." />
+          )}
+          {more && (
+            <div className="row">
+              <button className="btn" disabled={loading} onClick={loadOlder}>
+                {loading ? 'Loading' : 'Show 1,000 older'}
+              </button>
+              <span className="small muted">{searched ? 'The name was looked for in all runs.' : `The newest ${formatStep(all.length)} runs are here. A search by name looks through all.`}</span>
+            </div>
+          )}
           <SelectionBar count={selection.ids.size} onCompare={compare} onClear={selection.clear} />
         </>
       )}

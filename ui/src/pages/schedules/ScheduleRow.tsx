@@ -1,13 +1,12 @@
 // One schedule: its row, and opened under it what came of it and what is next.
 import { Menu } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconChevronRight, IconDots, IconPencil, IconPlayerPlay, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { deleteSchedule, pauseSchedule, runSchedule, schedulesKey, type Occurrence, type Schedule } from '../../api/schedules';
-import { Confirm } from '../../components/Confirm';
 import { Glyph, type GlyphName } from '../../components/Glyph';
 import { Switch } from '../../components/Switch';
+import { takeAway } from '../../components/undo';
 import { Ahead, When } from '../../components/When';
 import { MISSING } from '../../figures/numbers';
 import { formatInZone } from '../../figures/time';
@@ -16,6 +15,7 @@ import { spellOut } from '../../figures/words';
 const GLYPHS: Record<Occurrence['state'], GlyphName> = { launched: 'completed', missed: 'not_recovered', late: 'paused', waiting: 'queued', running: 'running', failed: 'failed', cancelled: 'cancelled' };
 const NUM_COLUMNS = 7;
 
+export const leavingKey = (schedule: Schedule): string => `schedule ${schedule.name}`;
 const zoneOf = (schedule: Schedule): string => schedule.timing?.timezone ?? 'UTC';
 
 function Became({ occurrence }: { occurrence: Occurrence }) {
@@ -80,11 +80,10 @@ function History({ schedule }: { schedule: Schedule }) {
 
 export function ScheduleRow({ schedule, open, onOpen, onEdit }: { schedule: Schedule; open: boolean; onOpen: (open: boolean) => void; onEdit: () => void }) {
   const client = useQueryClient();
-  const [deleting, dialog] = useDisclosure(false);
   const onSettled = () => client.invalidateQueries({ queryKey: schedulesKey });
   const pause = useMutation({ mutationFn: (paused: boolean) => pauseSchedule(schedule.name, paused), onSettled });
   const run = useMutation({ mutationFn: () => runSchedule(schedule.name), onSuccess: () => onOpen(true), onSettled });
-  const remove = useMutation({ mutationFn: () => deleteSchedule(schedule.name), onSuccess: dialog.close, onSettled });
+  const remove = () => takeAway(leavingKey(schedule), `${schedule.name} launches nothing any more`, () => deleteSchedule(schedule.name).finally(onSettled));
   const last = schedule.last_runs[0];
   const failure = pause.error ?? run.error;
   return (
@@ -93,7 +92,7 @@ export function ScheduleRow({ schedule, open, onOpen, onEdit }: { schedule: Sche
         <td>
           <Switch label={`${schedule.name} is active`} on={!schedule.paused} words={['On', 'Paused']} pending={pause.isPending} onChange={(on) => pause.mutate(!on)} />
         </td>
-        <td className="schedule-name">
+        <td className="schedule-name whole">
           <button className="text-button row" aria-expanded={open} onClick={() => onOpen(!open)}>
             {open ? <IconChevronDown size={14} aria-hidden /> : <IconChevronRight size={14} aria-hidden />}
             <span className="clip">{schedule.name}</span>
@@ -110,11 +109,11 @@ export function ScheduleRow({ schedule, open, onOpen, onEdit }: { schedule: Sche
             </span>
           )}
         </td>
-        <td>
+        <td className="whole" data-label="When">
           {schedule.says} <span className="small muted">{zoneOf(schedule)}</span>
         </td>
-        <td className="num schedule-next">{schedule.paused ? <span className="muted">Paused</span> : <Ahead time={schedule.next_runs[0]} />}</td>
-        <td className="only-wide">
+        <td className="num schedule-next" data-label="Next">{schedule.paused ? <span className="muted">Paused</span> : <Ahead time={schedule.next_runs[0]} />}</td>
+        <td data-label="Last">
           {last ? (
             <span className="row">
               <Became occurrence={last} />
@@ -126,7 +125,7 @@ export function ScheduleRow({ schedule, open, onOpen, onEdit }: { schedule: Sche
             <span className="muted">{MISSING}</span>
           )}
         </td>
-        <td className="num only-wide">{schedule.num_missed > 0 ? <span className="is-paused" title="Times of the last 30 days that launched nothing">{schedule.num_missed}</span> : <span className="muted">0</span>}</td>
+        <td className="num" data-label="Missed">{schedule.num_missed > 0 ? <span className="is-paused" title="Times of the last 30 days that launched nothing">{schedule.num_missed}</span> : <span className="muted">0</span>}</td>
         <td className="right">
           <Menu position="bottom-end" shadow="sm">
             <Menu.Target>
@@ -141,20 +140,16 @@ export function ScheduleRow({ schedule, open, onOpen, onEdit }: { schedule: Sche
               <Menu.Item leftSection={<IconPencil size={14} />} onClick={onEdit}>
                 Edit…
               </Menu.Item>
-              <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={dialog.open}>
-                Delete…
+              <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={remove}>
+                Delete
               </Menu.Item>
             </Menu.Dropdown>
           </Menu>
-          <Confirm opened={deleting} onClose={dialog.close} title={`Delete ${schedule.name}`} verb="Delete schedule" keep="Keep it" name={schedule.name} pending={remove.isPending} onConfirm={() => remove.mutate()}>
-            <p>It launches nothing any more, in Prefect either. The runs that it has launched stay.</p>
-            {remove.error && <p className="is-failed">{remove.error.message}</p>}
-          </Confirm>
         </td>
       </tr>
       {open && (
         <tr>
-          <td colSpan={NUM_COLUMNS} className="schedule-open">
+          <td colSpan={NUM_COLUMNS} className="schedule-open whole">
             <History schedule={schedule} />
           </td>
         </tr>

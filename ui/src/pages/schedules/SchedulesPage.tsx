@@ -7,7 +7,8 @@ import { schedulesQuery, type Schedule } from '../../api/schedules';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
 import { Page } from '../../components/Shell';
 import { Editor } from './Editor';
-import { ScheduleRow } from './ScheduleRow';
+import { useLeaving } from '../../components/undo';
+import { leavingKey, ScheduleRow } from './ScheduleRow';
 import './schedules.css';
 
 const CLI = "headrace schedules create nightly --preset pipeline --cron '0 2 * * *'";
@@ -15,6 +16,8 @@ const CLI = "headrace schedules create nightly --preset pipeline --cron '0 2 * *
 export function SchedulesPage() {
   const { data, error, refetch } = useQuery(schedulesQuery);
   const { open } = useSearch({ from: '/app/schedules' });
+  const leaving = useLeaving();
+  const items = data?.items.filter((item) => !leaving.has(leavingKey(item)));
   const navigate = useNavigate({ from: '/schedules' });
   const [edited, setEdited] = useState<Schedule | 'new' | null>(null);
   const add = (
@@ -27,32 +30,32 @@ export function SchedulesPage() {
       <div className="page-head">
         <h1>Schedules</h1>
         <span className="push" />
-        {data && data.items.length > 0 && add}
+        {items && items.length > 0 && add}
       </div>
       {error && !data && <ProblemCard error={error} what="The schedules could not be loaded" safe="Runs go on, and nothing is lost: Prefect keeps the schedules." retry={() => void refetch()} />}
       {!data && !error && <SkeletonRows rows={3} />}
-      {data?.items.length === 0 && (
+      {items?.length === 0 && (
         <Empty title="No schedules yet" todo="A schedule launches a preset or a spec at set times, such as each night." cli={CLI}>
           {add}
         </Empty>
       )}
-      {data && data.items.length > 0 && (
+      {items && items.length > 0 && (
         <div className="card table-wrap">
-          <table className="table schedules">
+          <table className="table stacked schedules">
             <thead>
               <tr>
                 <th>Active</th>
                 <th>Schedule</th>
                 <th>When</th>
                 <th>Next</th>
-                <th className="only-wide">Last</th>
-                <th className="right only-wide">Missed</th>
+                <th>Last</th>
+                <th className="right">Missed</th>
                 <th>
                   <span className="visually-hidden">Actions</span>
                 </th>
               </tr>
             </thead>
-            {data.items.map((schedule) => (
+            {items.map((schedule) => (
               <ScheduleRow
                 key={schedule.name}
                 schedule={schedule}

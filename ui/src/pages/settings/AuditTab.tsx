@@ -15,28 +15,28 @@ function Row({ entry, onActor, onTarget }: { entry: AuditRecord; onActor: () => 
   const changes = changesOf(entry.before, entry.after);
   return (
     <tr>
-      <td className="num muted">
+      <td className="num muted" data-label="When">
         <When time={entry.time} />
       </td>
-      <td className="settings-name">
+      <td className="settings-name" data-label="Who">
         <button className="text-button clip" title={entry.actor} onClick={onActor}>
           {entry.actor}
         </button>
       </td>
-      <td>{entry.action}</td>
-      <td className="only-wide settings-name">
+      <td data-label="What">{entry.action}</td>
+      <td className="settings-name" data-label="Of">
         <button className="text-button mono clip" title={entry.target} onClick={onTarget}>
           {entry.target}
         </button>
       </td>
-      <td className="audit-change only-wide">
+      <td className="audit-change whole" data-label={changes.length > 0 ? 'Change' : undefined}>
         {changes.map((change) => (
           <span key={change.field} title={[change.before, change.after].filter(Boolean).join(' → ')}>
             <span className="muted">{spellOut(change.field).toLowerCase()}</span> {change.before && change.after ? `${cut(change.before)} → ${cut(change.after)}` : change.before ? <s>{cut(change.before)}</s> : cut(change.after)}
           </span>
         ))}
       </td>
-      <td className="only-wide muted">{entry.project ?? ''}</td>
+      <td className="muted" data-label={entry.project ? 'Project' : undefined}>{entry.project ?? ''}</td>
     </tr>
   );
 }
@@ -63,15 +63,15 @@ export function AuditTab() {
       {data && rows.length === 0 && <Empty title={actor || target ? 'No change fits' : 'Nothing was changed yet'} todo="Each launch, command, token, label and deletion leaves a line here that nobody can alter." cli="headrace audit" />}
       {rows.length > 0 && (
         <div className="card table-wrap">
-          <table className="table">
+          <table className="table stacked">
             <thead>
               <tr>
                 <th className="right">When</th>
                 <th>Who</th>
                 <th>What</th>
-                <th className="only-wide">Of</th>
-                <th className="only-wide">Change</th>
-                <th className="only-wide">Project</th>
+                <th>Of</th>
+                <th>Change</th>
+                <th>Project</th>
               </tr>
             </thead>
             <tbody>

@@ -17,10 +17,10 @@ function Row({ session }: { session: BrowserSession }) {
         </span>
       </td>
       <td>{session.name}</td>
-      <td className="num muted only-wide">
+      <td className="num muted" data-label="Logged in">
         <When time={session.created_at} />
       </td>
-      <td className="num muted only-wide">
+      <td className="num muted" data-label="Last seen">
         <When time={session.last_seen_at ?? session.created_at} />
       </td>
       <td className="right">
@@ -45,13 +45,13 @@ export function BrowsersTab() {
       {!data && !error && <SkeletonRows rows={2} />}
       {data && (
         <div className="card table-wrap">
-          <table className="table">
+          <table className="table stacked">
             <thead>
               <tr>
                 <th>Browser</th>
                 <th>Who</th>
-                <th className="right only-wide">Logged in</th>
-                <th className="right only-wide">Last seen</th>
+                <th className="right">Logged in</th>
+                <th className="right">Last seen</th>
                 <th>
                   <span className="visually-hidden">Log out</span>
                 </th>

@@ -62,30 +62,30 @@ export function ProjectsTab() {
       {!data && !error && <SkeletonRows rows={2} />}
       {data && (
         <div className="card table-wrap">
-          <table className="table">
+          <table className="table stacked">
             <thead>
               <tr>
                 <th>Project</th>
-                <th className="only-wide">About</th>
+                <th>About</th>
                 <th>Your role</th>
                 <th className="right">Running</th>
                 <th className="right">At most</th>
-                <th className="right only-wide">Made</th>
+                <th className="right">Made</th>
               </tr>
             </thead>
             <tbody>
               {data.items.map((project) => (
                 <tr key={project.id}>
-                  <td className="strong">{project.id}</td>
-                  <td className="muted only-wide settings-name">
+                  <td className="strong whole">{project.id}</td>
+                  <td className="muted settings-name whole">
                     <span className="clip" title={project.description}>
                       {project.description}
                     </span>
                   </td>
-                  <td>{project.role}</td>
-                  <td className="num">{project.num_running}</td>
-                  <td className="num muted">{project.max_running ?? 'no limit'}</td>
-                  <td className="num muted only-wide">
+                  <td data-label="Your role">{project.role}</td>
+                  <td className="num" data-label="Running">{project.num_running}</td>
+                  <td className="num muted" data-label="At most">{project.max_running ?? 'no limit'}</td>
+                  <td className="num muted" data-label="Made">
                     <When time={project.created_at} />
                   </td>
                 </tr>

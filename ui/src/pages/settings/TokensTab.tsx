@@ -27,19 +27,19 @@ function Revoke({ token, onClose }: { token: Token; onClose: () => void }) {
 function Row({ token, onRevoke }: { token: Token; onRevoke: () => void }) {
   return (
     <tr>
-      <td className="settings-name">
+      <td className="settings-name whole">
         <span className="clip strong" title={token.name}>
           {token.name}
         </span>
       </td>
-      <td>{token.role}</td>
-      <td className="only-wide">{token.project ?? 'all'}</td>
-      <td className="only-wide">{token.user ?? ''}</td>
-      <td className="num muted only-wide">
+      <td data-label="Role">{token.role}</td>
+      <td data-label="Project">{token.project ?? 'all'}</td>
+      <td data-label={token.user ? 'User' : undefined}>{token.user ?? ''}</td>
+      <td className="num muted" data-label="Made">
         <When time={token.created_at} />
       </td>
-      <td className="num muted only-wide">{token.last_used_at ? <When time={token.last_used_at} /> : 'never'}</td>
-      <td className="num muted only-wide">{token.expires_at ? <time dateTime={token.expires_at}>{token.expires_at.slice(0, 10)}</time> : 'never'}</td>
+      <td className="num muted" data-label="Last used">{token.last_used_at ? <When time={token.last_used_at} /> : 'never'}</td>
+      <td className="num muted" data-label="Expires">{token.expires_at ? <time dateTime={token.expires_at}>{token.expires_at.slice(0, 10)}</time> : 'never'}</td>
       <td className="right">
         {token.created_by === 'settings' ? (
           <span className="tag" title="It comes from the service's settings: HEADRACE_ADMIN_TOKEN, HEADRACE_WORKER_TOKEN">
@@ -92,16 +92,16 @@ export function TokensTab() {
       {data?.items.length === 0 && <Empty title="No tokens yet" todo="Make one for each program and worker, so that each can be revoked by itself." cli="headrace tokens create NAME --role operator" />}
       {data && data.items.length > 0 && (
         <div className="card table-wrap">
-          <table className="table">
+          <table className="table stacked">
             <thead>
               <tr>
                 <th>Token</th>
                 <th>Role</th>
-                <th className="only-wide">Project</th>
-                <th className="only-wide">User</th>
-                <th className="right only-wide">Made</th>
-                <th className="right only-wide">Last used</th>
-                <th className="right only-wide">Expires</th>
+                <th>Project</th>
+                <th>User</th>
+                <th className="right">Made</th>
+                <th className="right">Last used</th>
+                <th className="right">Expires</th>
                 <th>
                   <span className="visually-hidden">Revoke</span>
                 </th>

@@ -76,18 +76,18 @@ function Row({ user, onLink }: { user: User; onLink: (link: { name: string; url:
   const roles = user.is_admin ? 'admin of all projects' : Object.entries(user.roles).map(([project, role]) => `${project} ${role}`).join(', ') || 'no project';
   return (
     <tr>
-      <td className="settings-name">
+      <td className="settings-name whole">
         <span className="clip strong" title={user.name}>
           {user.name}
         </span>
       </td>
-      <td className="muted only-wide">{user.email ?? ''}</td>
-      <td className="settings-name">
+      <td className="muted" data-label={user.email ? 'Email' : undefined}>{user.email ?? ''}</td>
+      <td className="settings-name" data-label="Roles">
         <span className="clip" title={roles}>
           {roles}
         </span>
       </td>
-      <td className="only-wide">{user.disabled && <span className="tag">disabled</span>}</td>
+      <td>{user.disabled && <span className="tag">disabled</span>}</td>
       <td className="right">
         <span className="row push" style={{ justifyContent: 'flex-end' }}>
           {!user.disabled && (
@@ -95,7 +95,7 @@ function Row({ user, onLink }: { user: User; onLink: (link: { name: string; url:
               Login link
             </button>
           )}
-          <button className="btn compact only-wide" aria-label={`${user.disabled ? 'Enable' : 'Disable'} ${user.name}`} onClick={() => toggle.mutate()}>
+          <button className="btn compact" aria-label={`${user.disabled ? 'Enable' : 'Disable'} ${user.name}`} onClick={() => toggle.mutate()}>
             {user.disabled ? 'Enable' : 'Disable'}
           </button>
         </span>
@@ -122,13 +122,13 @@ export function UsersTab() {
       {data?.items.length === 0 && <Empty title="No users yet" todo="So far tokens alone let people in. A user has a name in the audit log, and roles by project." cli="headrace users create NAME --role default=operator" />}
       {data && data.items.length > 0 && (
         <div className="card table-wrap">
-          <table className="table">
+          <table className="table stacked">
             <thead>
               <tr>
                 <th>User</th>
-                <th className="only-wide">Email</th>
+                <th>Email</th>
                 <th>Roles</th>
-                <th className="only-wide">
+                <th>
                   <span className="visually-hidden">State</span>
                 </th>
                 <th>

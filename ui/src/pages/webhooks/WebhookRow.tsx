@@ -1,20 +1,20 @@
 // One webhook: its row, and opened under it the log of its deliveries.
 import { Menu } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconChevronRight, IconDots, IconPencil, IconSend, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { deleteWebhook, editWebhook, testWebhook, webhooksKey, type Webhook } from '../../api/webhooks';
-import { Confirm } from '../../components/Confirm';
 import { Switch } from '../../components/Switch';
+import { takeAway } from '../../components/undo';
 import { Deliveries } from './Deliveries';
+
+export const leavingKey = (webhook: Webhook): string => `webhook ${webhook.id}`;
 
 export function WebhookRow({ webhook, open, onOpen, onEdit }: { webhook: Webhook; open: boolean; onOpen: (open: boolean) => void; onEdit: () => void }) {
   const client = useQueryClient();
-  const [deleting, dialog] = useDisclosure(false);
   const onSettled = () => client.invalidateQueries({ queryKey: webhooksKey });
   const enable = useMutation({ mutationFn: (enabled: boolean) => editWebhook(webhook.id, { enabled }), onSettled });
   const test = useMutation({ mutationFn: () => testWebhook(webhook.id), onSuccess: () => onOpen(true), onSettled });
-  const remove = useMutation({ mutationFn: () => deleteWebhook(webhook.id), onSuccess: dialog.close, onSettled });
+  const remove = () => takeAway(leavingKey(webhook), `${webhook.name} is told nothing any more`, () => deleteWebhook(webhook.id).finally(onSettled));
   const failure = enable.error ?? test.error;
   return (
     <tbody>
@@ -22,7 +22,7 @@ export function WebhookRow({ webhook, open, onOpen, onEdit }: { webhook: Webhook
         <td>
           <Switch label={`${webhook.name} is active`} on={webhook.enabled} words={['On', 'Off']} pending={enable.isPending} onChange={(on) => enable.mutate(on)} />
         </td>
-        <td className="webhook-name">
+        <td className="webhook-name whole">
           <button className="text-button row" aria-expanded={open} onClick={() => onOpen(!open)}>
             {open ? <IconChevronDown size={14} aria-hidden /> : <IconChevronRight size={14} aria-hidden />}
             <span className="clip">{webhook.name}</span>
@@ -37,14 +37,14 @@ export function WebhookRow({ webhook, open, onOpen, onEdit }: { webhook: Webhook
             </span>
           )}
         </td>
-        <td className="only-wide webhook-events">
+        <td className="webhook-events whole" data-label="Is told">
           {webhook.events.map((event) => (
             <span key={event} className="tag">
               {event}
             </span>
           ))}
         </td>
-        <td className="right">
+        <td className="right whole">
           <span className="row webhook-actions">
             <button className="btn compact" aria-disabled={test.isPending} onClick={() => !test.isPending && test.mutate()}>
               <IconSend size={14} stroke={1.75} /> {test.isPending ? 'Sending' : 'Send test'}
@@ -59,21 +59,17 @@ export function WebhookRow({ webhook, open, onOpen, onEdit }: { webhook: Webhook
                 <Menu.Item leftSection={<IconPencil size={14} />} onClick={onEdit}>
                   Edit…
                 </Menu.Item>
-                <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={dialog.open}>
-                  Delete…
+                <Menu.Item color="red" leftSection={<IconTrash size={14} />} onClick={remove}>
+                  Delete
                 </Menu.Item>
               </Menu.Dropdown>
             </Menu>
           </span>
-          <Confirm opened={deleting} onClose={dialog.close} title={`Delete ${webhook.name}`} verb="Delete webhook" name={webhook.name} pending={remove.isPending} onConfirm={() => remove.mutate()}>
-            <p>It is told nothing any more, and its log goes. What waits for it is not sent.</p>
-            {remove.error && <p className="is-failed">{remove.error.message}</p>}
-          </Confirm>
         </td>
       </tr>
       {open && (
         <tr>
-          <td colSpan={4} className="webhook-open">
+          <td colSpan={4} className="webhook-open whole">
             <Deliveries webhook={webhook} />
           </td>
         </tr>

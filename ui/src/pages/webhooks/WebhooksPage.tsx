@@ -7,12 +7,15 @@ import { webhooksQuery, type Webhook } from '../../api/webhooks';
 import { Empty, ProblemCard, SkeletonRows } from '../../components/feedback';
 import { Page } from '../../components/Shell';
 import { WebhookEditor } from './WebhookEditor';
-import { WebhookRow } from './WebhookRow';
+import { useLeaving } from '../../components/undo';
+import { leavingKey, WebhookRow } from './WebhookRow';
 import './webhooks.css';
 
 export function WebhooksPage() {
   const { data, error, refetch } = useQuery(webhooksQuery);
   const { open } = useSearch({ from: '/app/webhooks' });
+  const leaving = useLeaving();
+  const items = data?.items.filter((item) => !leaving.has(leavingKey(item)));
   const navigate = useNavigate({ from: '/webhooks' });
   const [edited, setEdited] = useState<Webhook | 'new' | null>(null);
   const add = (
@@ -25,29 +28,29 @@ export function WebhooksPage() {
       <div className="page-head">
         <h1>Webhooks</h1>
         <span className="push" />
-        {data && data.items.length > 0 && add}
+        {items && items.length > 0 && add}
       </div>
       {error && !data && <ProblemCard error={error} what="The webhooks could not be loaded" safe="What waits to be delivered is kept." retry={() => void refetch()} />}
       {!data && !error && <SkeletonRows rows={3} />}
-      {data?.items.length === 0 && (
+      {items?.length === 0 && (
         <Empty title="No webhooks yet" todo="A webhook tells a chat or a program when a run fails, a worker dies or an approval is wanted. Requests are signed." cli="headrace webhooks create chat https://hooks.example.com/headrace --event run.failed">
           {add}
         </Empty>
       )}
-      {data && data.items.length > 0 && (
+      {items && items.length > 0 && (
         <div className="card table-wrap">
-          <table className="table webhooks">
+          <table className="table stacked webhooks">
             <thead>
               <tr>
                 <th>Active</th>
                 <th>Webhook</th>
-                <th className="only-wide">Is told</th>
+                <th>Is told</th>
                 <th>
                   <span className="visually-hidden">Actions</span>
                 </th>
               </tr>
             </thead>
-            {data.items.map((webhook) => (
+            {items.map((webhook) => (
               <WebhookRow
                 key={webhook.id}
                 webhook={webhook}
