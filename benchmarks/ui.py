@@ -1,4 +1,4 @@
-"""The pages in Chromium: first load, time until a person can act, and frames while 50 curves of 10,000 points are moved.
+"""The pages in Chromium: first load, time until a person can act, and frames while 50 curves of 10,000 points move.
 
 `python benchmarks/ui.py` starts a Postgres and a service of its own with the built UI (`make ui`). Figures: gzipped
 JavaScript of the first page; seconds from the request until the list of runs answers a key (a cold browser); and the
@@ -6,6 +6,7 @@ main thread's time a frame while Compare, zoomed, is dragged: what tracing calls
 """
 
 import gzip
+import itertools
 import json
 import re
 import statistics
@@ -27,7 +28,7 @@ from service import UI_DIST, Service, serve  # noqa: E402
 from app.services.postgres import EmbeddedPostgres  # noqa: E402
 
 NUM_RUNS, NUM_POINTS, NUM_MOVES, LOADS = 50, 10_000, 120, 5
-RUNS_READY = "document.querySelectorAll('.run-row').length"
+TRACED = ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
 
 
 def seed(seeder: Seeder) -> list[str]:
@@ -81,9 +82,7 @@ def frames_ms(browser: Browser, page: Page) -> list[float]:
     if box is None:
         raise RuntimeError("the chart is not there")
     middle = box["y"] + box["height"] / 2
-    browser.start_tracing(
-        page=page, categories=["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
-    )
+    browser.start_tracing(page=page, categories=TRACED)
     page.keyboard.down("Shift")
     page.mouse.move(box["x"] + box["width"] * 0.8, middle)
     page.mouse.down()
@@ -108,7 +107,7 @@ def busy_ms_by_frame(events: list[dict[str, Any]]) -> list[float]:
     ]
     starts = sorted({event["ts"] for event in fired if (event["pid"], event["tid"]) == main})
     frames = []
-    for begin, end in zip(starts, starts[1:], strict=False):
+    for begin, end in itertools.pairwise(starts):
         frames.append(sum(duration for at, duration in tasks if begin <= at + duration / 2 < end) / 1000)
     return frames
 
