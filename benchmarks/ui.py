@@ -2,7 +2,7 @@
 
 `python benchmarks/ui.py` starts a Postgres and a service of its own with the built UI (`make ui`). Figures: gzipped
 JavaScript of the first page; seconds from the request until the list of runs answers a key (a cold browser); and the
-main thread's time a frame while Compare, zoomed, is dragged: what tracing calls tasks of the renderer's main thread.
+processor time of the main thread a frame while Compare, zoomed, is dragged: tasks of the renderer as tracing has them.
 """
 
 import gzip
@@ -78,6 +78,7 @@ def interactive_seconds(browser: Browser, service: Service) -> float:
 def frames_ms(browser: Browser, page: Page) -> list[float]:
     """Time of the main thread in each frame while the zoomed chart is dragged to and fro."""
     chart = page.get_by_role("region", name="Training loss, chart").locator(".u-over")
+    chart.wait_for()
     box = chart.bounding_box()
     if box is None:
         raise RuntimeError("the chart is not there")
@@ -101,14 +102,14 @@ def busy_ms_by_frame(events: list[dict[str, Any]]) -> list[float]:
         raise RuntimeError("no frame was drawn: the chart did not move")
     main = (fired[0]["pid"], fired[0]["tid"])
     tasks = [
-        (event["ts"], event.get("dur", 0))
+        (event["ts"] + event.get("dur", 0) / 2, event.get("tdur", 0))
         for event in events
         if (event["pid"], event["tid"]) == main and event["name"] == "RunTask"
     ]
     starts = sorted({event["ts"] for event in fired if (event["pid"], event["tid"]) == main})
     frames = []
     for begin, end in itertools.pairwise(starts):
-        frames.append(sum(duration for at, duration in tasks if begin <= at + duration / 2 < end) / 1000)
+        frames.append(sum(spent for at, spent in tasks if begin <= at < end) / 1000)
     return frames
 
 
@@ -125,7 +126,7 @@ def main() -> None:
                     page = tab.new_page()
                     page.goto(service.login_link())
                     page.goto(f"{service.url}/compare?runs={','.join(ids)}&from=4000&to=6000")
-                    page.wait_for_selector(".u-over")
+                    page.get_by_role("region", name="What the curves say").get_by_role("listitem").first.wait_for()
                     page.wait_for_timeout(3000)
                     frames = frames_ms(browser, page)
         finally:

@@ -26,9 +26,11 @@ export function createWebhook(body: WebhookRequest): Promise<WebhookCreated> {
   return dataOf(api.POST('/api/v1/webhooks', { params: { header: { 'Idempotency-Key': crypto.randomUUID() } }, body }));
 }
 
-export async function editWebhook(id: string, body: Schemas['WebhookChange']): Promise<Webhook> {
+/** `seen`: the version that the person has before them; a newer one is not written over. */
+export async function editWebhook(id: string, body: Schemas['WebhookChange'], seen?: number): Promise<Webhook> {
   const path = { webhook_id: id };
-  const { response } = await api.GET('/api/v1/webhooks/{webhook_id}', { params: { path } });
+  const { data, response } = await api.GET('/api/v1/webhooks/{webhook_id}', { params: { path } });
+  if (seen !== undefined && data?.version !== seen) throw new ApiError(412, 'It has changed meanwhile', 'Somebody has changed it meanwhile. Close this and open it again to see how it is now.');
   const etag = response.headers.get('ETag');
   if (!etag) throw new ApiError(0, 'The service answered without an ETag', '');
   return dataOf(api.PATCH('/api/v1/webhooks/{webhook_id}', { params: { path, header: { 'if-match': etag } }, body }));

@@ -43,7 +43,7 @@ export function WebhookEditor({ webhook, onClose }: { webhook: Webhook | null; o
   const saving = useMutation({
     mutationFn: async () => {
       const body = { name, url, events: [...events] };
-      if (webhook) await editWebhook(webhook.id, body);
+      if (webhook) await editWebhook(webhook.id, body, webhook.version);
       else setMade(await createWebhook(body));
     },
     onSuccess: () => webhook && onClose(),
