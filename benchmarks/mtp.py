@@ -1,9 +1,10 @@
-"""Whether multi-token prediction helps: held-out loss after equal wall clock, with heads and without, over seeds.
+"""Whether multi-token prediction helps: held-out loss after equal time, with heads and without, over seeds.
 
-Both sides train on the same data from the same trunk with the same settings. A short run of each gives its seconds a
-step; each then gets as many steps as fit into the same seconds, its schedule over just these: heads pay for what they
-cost. The main loss on held-out text is compared in pairs of seeds: below 0 the heads helped. What is done is kept in
-the data folder and not done again. Make a dataset with `python -m workers.curation SPEC.yaml --out FOLDER`.
+Both sides train on the same data from the same trunk with the same settings. Short runs of both in turn give their
+seconds a step, on one thread; each then gets as many steps as fit into the same seconds, its schedule over just these:
+heads pay for what they cost. The main loss on held-out text is compared in pairs of seeds: below 0 the heads helped.
+`--equal-steps` leaves the cost aside. What is done is kept in the data folder and not done again. Make a dataset with
+`python -m workers.curation SPEC.yaml --out FOLDER`, and set OMP_NUM_THREADS=1.
 """
 
 import argparse
@@ -11,17 +12,30 @@ import json
 import statistics
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
-
+from workers.exploration.paired import compare_paired
 from workers.reporter import MemoryReporter
 from workers.specs.training import TrainingSpec
 from workers.training.trainer import train
 
 SHAPE = {"d_model": 256, "num_layers": 6, "num_heads": 8, "num_kv_heads": 2, "d_ffn": 704}
-PROBE_STEPS = 12
+PROBE_STEPS, PROBE_ROUNDS = 12, 3
+
+
+class StepClock(MemoryReporter):
+    """CPU seconds of this process when each step was reported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def metrics(self, step: int, values: Any, branch: int = 0) -> None:
+        """Note the moment."""
+        if "tokens_per_second" in values:
+            self.seconds.append(time.process_time())
 
 
 def main() -> int:
@@ -33,52 +47,62 @@ def main() -> int:
     parser.add_argument("--heads", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=120.0, help="training time of each run")
+    parser.add_argument("--equal-steps", action="store_true", help="as many steps with heads as without")
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error("an interval needs at least 2 seeds")
     sides = {"without": None, "with": {"kind": options.mtp, "num_heads": options.heads}}
-    num_steps = {side: steps_in(options, mtp) for side, mtp in sides.items()}
-    differences = []
+    seconds = seconds_a_step(options, sides)
+    print(" ".join(f"{side} heads {found:.4f} s a step" for side, found in seconds.items()), flush=True)
+    num_steps = {side: max(PROBE_STEPS, int(options.seconds / found)) for side, found in seconds.items()}
+    if options.equal_steps:
+        num_steps["with"] = num_steps["without"]
+    losses: dict[str, list[float]] = {side: [] for side in sides}
     for seed in range(options.seeds):
-        found = {side: run(options, mtp, num_steps[side], seed) for side, mtp in sides.items()}
-        differences.append(found["with"]["heldout_loss"] - found["without"]["heldout_loss"])
-        for side, result in found.items():
-            print(f"seed {seed} {side:8} {num_steps[side]:6} steps {result['seconds']:7.1f} s", end=" ")
-            print(f"held-out loss {result['heldout_loss']:.4f}", flush=True)
-    low, high = paired_interval(differences)
-    row = {
-        "name": "mtp",
-        "difference": round(statistics.mean(differences), 4),
-        "interval": [round(low, 4), round(high, 4)],
-        "helped": int(high < 0),
-        "hurt": int(low > 0),
-        "seeds": options.seeds,
-        "steps": num_steps,
-        "seconds": options.seconds,
-        "heads": f"{options.heads} {options.mtp}",
-    }
-    print(json.dumps(row))
+        for side, mtp in sides.items():
+            result = run(options, mtp, num_steps[side], seed)
+            losses[side].append(result["heldout_loss"])
+            shown = f"{num_steps[side]:5} steps {result['seconds']:6.1f} s held-out loss {losses[side][-1]:.4f}"
+            print(f"seed {seed} {side:8} {shown}", flush=True)
+    print(json.dumps(summarize(options, losses, num_steps, seconds)))
     return 0
 
 
-def paired_interval(differences: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean of at least two pairs, by Student's t."""
-    mean, error = statistics.mean(differences), statistics.stdev(differences) / len(differences) ** 0.5
-    half = float(stats.t.ppf(0.975, len(differences) - 1)) * error
-    return mean - half, mean + half
+def summarize(
+    options: argparse.Namespace, losses: dict[str, list[float]], num_steps: dict[str, int], seconds: dict[str, float]
+) -> dict[str, Any]:
+    """The row: the mean difference with heads against without, and its 95 % interval."""
+    compared = compare_paired([a - b for a, b in zip(losses["with"], losses["without"], strict=True)], 0.95)
+    return {
+        "name": "mtp",
+        "at_equal": "steps" if options.equal_steps else "seconds",
+        "difference": round(compared.difference, 4),
+        "interval": [round(compared.low, 4), round(compared.high, 4)],
+        "helped": int(compared.high < 0),
+        "hurt": int(compared.low > 0),
+        "without": [round(loss, 4) for loss in losses["without"]],
+        "with": [round(loss, 4) for loss in losses["with"]],
+        "seeds": options.seeds,
+        "steps": num_steps,
+        "seconds": options.seconds,
+        "cost_of_a_step": round(seconds["with"] / seconds["without"], 3),
+        "heads": f"{options.heads} {options.mtp}",
+    }
 
 
-def steps_in(options: argparse.Namespace, mtp: dict[str, Any] | None) -> int:
-    """Steps that fit into the time, by the median of a short run."""
-    reporter = MemoryReporter()
-    spec = build_spec(mtp, PROBE_STEPS, seed=0)
-    path = folder(options, spec, "probe.json")
+def seconds_a_step(options: argparse.Namespace, sides: dict[str, dict[str, Any] | None]) -> dict[str, float]:
+    """CPU seconds, which are wall seconds of a machine that does nothing else; median over short runs in turn."""
+    path = folder(options, build_spec(sides["with"], PROBE_STEPS, seed=0), "probe.json")
     if not path.is_file():
-        train(spec, dataset=options.dataset, out=path.parent, reporter=reporter)
-        rates = [rate for _, rate in reporter.series("tokens_per_second")]
-        path.write_text(json.dumps(statistics.median(rates)))
-    rate = float(json.loads(path.read_text()))
-    return max(PROBE_STEPS, int(options.seconds * rate / spec.tokens_per_step))
+        found: dict[str, list[float]] = {side: [] for side in sides}
+        for _ in range(PROBE_ROUNDS):
+            for side, mtp in sides.items():
+                clock = StepClock()
+                spec = build_spec(mtp, PROBE_STEPS, seed=0)
+                train(spec, dataset=options.dataset, out=path.parent / f"probe-{side}", reporter=clock)
+                found[side] += [after - before for before, after in pairwise(clock.seconds)]
+        path.write_text(json.dumps({side: statistics.median(seconds) for side, seconds in found.items()}))
+    return json.loads(path.read_text())  # type: ignore[no-any-return]
 
 
 def run(options: argparse.Namespace, mtp: dict[str, Any] | None, num_steps: int, seed: int) -> dict[str, float]:
