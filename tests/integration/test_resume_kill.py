@@ -62,6 +62,10 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def is_forked_from(pid: int) -> bool:
+    return b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def write_input(folder: Path) -> None:
     (folder / "input").mkdir()
     rows = [
@@ -90,7 +94,7 @@ def test_a_run_killed_again_and_again_gives_the_bytes_of_one_that_was_not(tmp_pa
             time.sleep(0.005)
         if run.poll() is not None:
             break
-        workers = [child for child in children(run.pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        workers = [worker for child in children(run.pid) if is_forked_from(child) for worker in children(child)]
         if workers and rng.random() < 0.5:  # a worker first: the run goes on without it
             os.kill(rng.choice(workers), signal.SIGKILL)
             num_kills += 1

@@ -95,6 +95,14 @@ def test_workers_share_what_was_loaded_for_them_and_nothing_stays_behind() -> No
     assert forked_from() == []
 
 
+def test_the_process_they_are_forked_from_may_be_killed() -> None:
+    with Processes(2, set_offset, (100,)) as pool:
+        found = pool.map(work, batches(*[[i] for i in range(20, 40)]), lambda _: 0)
+        first = next(found)
+        os.kill(forked_from()[0], signal.SIGKILL)
+        assert [first, *found] == [[i + 100] for i in range(20, 40)]
+
+
 PARENT = """
 import sys, time, os
 print("imported", flush=True)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import forkserver, get_context, parent_process
 from pathlib import Path
@@ -85,16 +85,18 @@ class _Pool:
         self.num_processes = num_processes
         self.num_underway = 2 * num_processes
         self._start = (initializer, arguments)
-        self._proven = False
+        self._proven, self._has_processes = False, False
         self._executor = self._new_executor()
 
     def submit(self, function: Callable[[list[Any]], Any], batch: list[Any]) -> "Future[Any]":
         try:
-            with _no_main_module():
-                return self._executor.submit(function, batch)
-        except BrokenProcessPool as error:
+            with nullcontext() if self._has_processes else _no_main_module():
+                found = self._executor.submit(function, batch)
+            self._has_processes = True  # an executor starts all of them for its first batch
+            return found
+        except (BrokenProcessPool, EOFError, ConnectionError) as error:  # the latter: nobody is there to fork them
             lost: Future[Any] = Future()
-            lost.set_exception(error)
+            lost.set_exception(BrokenProcessPool(str(error)))
             return lost
 
     def result(self, handle: "Future[Any]", timeout_seconds: float) -> Any:
@@ -109,7 +111,7 @@ class _Pool:
 
     def replace(self) -> None:
         self._kill()
-        self._executor = self._new_executor()
+        self._executor, self._has_processes = self._new_executor(), False
         if self._proven:
             return
         try:
