@@ -49,7 +49,7 @@ class HeadsDrafter:
         model = self.model
         after = tokens[len(tokens) - len(hidden_TC) :]
         return self.heads.draft(
-            hidden_TC, after, num_drafts, self.cache, model.embedding, model.logits, model.spec.rope_theta
+            hidden_TC, after, num_drafts, self.cache, model.embedding, model.draft_logits, model.spec.rope_theta
         )
 
 

@@ -34,6 +34,7 @@ class Transformer(nn.Module):
         self.logits_factor = Multipliers.of(model).logits
         initialise(self, model)
         self.packed_head: nn.Module | None = None
+        self.packed_draft_head: nn.Module | None = None
         # Last, so that the same seed gives the same trunk with and without heads.
         self.mtp = build_heads(model)
         if self.mtp is not None:
@@ -54,6 +55,12 @@ class Transformer(nn.Module):
         if self.packed_head is not None:
             return self.packed_head(hidden_BTC)
         return functional.linear(hidden_BTC, self.head_weight_VC).float()
+
+    def draft_logits(self, hidden_BTC: Tensor) -> Tensor:
+        """The same for drafts, which are checked: less exact where that is faster.  (B, T, C) -> (B, T, V)"""
+        if self.packed_draft_head is not None:
+            return self.packed_draft_head(hidden_BTC)
+        return self.logits(hidden_BTC)
 
     def hidden(
         self,

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import distributed, nn
 from torch.distributed.constants import default_pg_timeout
 
+from workers.model.capabilities import has_fast_bfloat16
 from workers.model.checkpoint import describe_model
 from workers.model.transformer import Transformer
 from workers.monitoring import build_controller
@@ -24,7 +25,7 @@ from workers.training.batches import BatchOrder
 from workers.training.checkpoint_store import CheckpointStore
 from workers.training.checkpoints import Checkpoint, Contents
 from workers.training.clipping import Clipper, build_clipper
-from workers.training.devices import ComputeType, has_fast_bfloat16, resolve_dtype
+from workers.training.devices import ComputeType, resolve_dtype
 from workers.training.drills import Drills
 from workers.training.errors import CheckpointError, InputError
 from workers.training.heldout import HeldOutText

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import torch
 
+from workers.model.capabilities import has_fast_bfloat16
 from workers.specs.estimate import flops_until, training_flops_per_token
 from workers.specs.training.model import Model
 from workers.specs.training.stages import PlannedStage
-from workers.training.devices import ComputeType, has_fast_bfloat16
+from workers.training.devices import ComputeType
 
 _KEPT_STEPS = 256
 _TRIES = 3

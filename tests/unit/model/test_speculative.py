@@ -92,4 +92,9 @@ def test_packed_weights_say_the_same_and_rows_do_not_depend_on_their_number() ->
     packed, tokens = pack(model), torch.randint(40, (1, 9))
     with torch.inference_mode():
         torch.testing.assert_close(packed(tokens), model(tokens), atol=1e-4, rtol=1e-4)
+        hidden = model.hidden(tokens)
+        torch.testing.assert_close(packed.draft_logits(hidden), model.logits(hidden), atol=0.1, rtol=0.1)
+        for number in range(packed.mtp.num_heads):
+            ours, exact = (of.mtp.run_block(number, hidden, 10_000.0) for of in (packed, model))
+            assert (ours - exact).norm() <= 0.02 * exact.norm()
     assert packed.embedding.weight is model.embedding.weight

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from workers.kernels.symmetric_product import symmetric_product
+from workers.model.capabilities import has_fast_bfloat16
 from workers.specs.training.optimizers import Muon, MuonClip
-from workers.training.devices import has_fast_bfloat16
 from workers.training.optimizers._shared import OUTER, Group, group_parameters
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
