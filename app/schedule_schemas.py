@@ -67,7 +67,8 @@ class ScheduleRequest(Schema):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
-    """Prefect's deployment is called `launch/<name>`. It stays."""
+    """Unique in its project; it stays. Prefect's deployment is called `launch/<name>`, outside of the project `default`
+    `launch/<project>:<name>`."""
     description: str = Field("", max_length=1000, pattern=r"^[^\x00]*$")
     preset: str | None = Field(None, max_length=200)
     overrides: dict[str, Any] = Field(default_factory=dict)

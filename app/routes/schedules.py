@@ -39,7 +39,7 @@ async def list_schedules(prefect: PrefectOf) -> Page[Schedule]:
 async def create_schedule(
     body: ScheduleRequest, principal: Operator, prefect: PrefectOf, database: DatabaseOf, key: Key = None
 ) -> JSONResponse:
-    """A deployment of Prefect is made for it, which Prefect's own command line shows as `launch/<name>`."""
+    """A deployment of Prefect is made for it: `launch/<name>`, outside of `default` `launch/<project>:<name>`."""
 
     async def make(session: AsyncSession) -> dict[str, Any]:
         made = await schedules.create(prefect, database, body, principal.name)

@@ -51,11 +51,24 @@ async def list_schedules(prefect: PrefectSchedules) -> list[Schedule]:
 
 
 async def get(prefect: PrefectSchedules, name: str) -> Deployment:
-    """The deployment of a schedule. Raises a 404 problem."""
-    found = await prefect.get(name)
-    if found is None or not _is_visible(found):
+    """The deployment of a schedule. Raises problems: 404, 409 when several of the caller's projects have one."""
+    found = [one for one in await prefect.list() if name_of(one) == name and _is_visible(one)]
+    if not found:
         raise not_found("schedule", name)
-    return found
+    if len(found) > 1:
+        owners = ", ".join(sorted(project_of(one) for one in found))
+        raise conflict("ambiguous", f"{owners} have a schedule {name!r} each: say which with `?project=`.")
+    return found[0]
+
+
+def deployment_name(project: str, name: str) -> str:
+    """What Prefect calls it, where names are unique among all projects."""
+    return name if project == DEFAULT_PROJECT else f"{project}:{name}"
+
+
+def name_of(deployment: Deployment) -> str:
+    """Its name within its project."""
+    return str(deployment["name"]).removeprefix(f"{project_of(deployment)}:")
 
 
 def project_of(deployment: Deployment) -> str:
@@ -80,19 +93,22 @@ async def create(prefect: PrefectSchedules, database: Database, request: Schedul
     }
     async with database.begin() as session:  # two at once: the second sees the first
         await idempotency.lock_name(session, f"schedule {request.name}")
-        if request.name == TEMPLATE or await prefect.get(request.name) is not None:
-            raise conflict("name-taken", f"There is a schedule {request.name!r} already; take another name.")
         project = await projects.project_of_launch(session, None)
+        known = {(project_of(one), name_of(one)) for one in await prefect.list()}
+        if request.name == TEMPLATE or (project, request.name) in known:
+            raise conflict("name-taken", f"{project} has a schedule {request.name!r} already; take another name.")
         parameters["project"] = project
         await artifacts.check_visible(session, dump_json(launches))
         labels = {"created_by": author, "project": project}
         parameters = orjson.loads(dump_json(parameters))  # without NUL, which Prefect's database does not take
-        await prefect.create(
-            request.name, request.description, parameters, _written(request.timing), request.paused, labels
-        )
+        name = deployment_name(project, request.name)
+        await prefect.create(name, request.description, parameters, _written(request.timing), request.paused, labels)
         after = request.model_dump(mode="json")
         await audit.record(session, "schedule.create", request.name, after=after, project=project)
-    return await describe(prefect, await get(prefect, request.name))
+        made = await prefect.get(name)
+    if made is None:  # somebody has deleted it in Prefect since
+        raise not_found("schedule", request.name)
+    return await describe(prefect, made)
 
 
 async def change(
@@ -184,7 +200,7 @@ async def describe(prefect: PrefectSchedules, deployment: Deployment) -> Schedul
         ahead = await prefect.flow_runs(deployment["id"], now, now + timedelta(days=366))
         coming = sorted(_due(run) for run in ahead)[:_NUM_NEXT]
     return Schedule(
-        name=deployment["name"],
+        name=name_of(deployment),
         deployment_id=deployment["id"],
         project=project_of(deployment),
         description=deployment["description"] or "",

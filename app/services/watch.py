@@ -112,7 +112,7 @@ class Watch:
             if not missed or schedule.paused:
                 continue
             newest = missed[0]
-            subject = f"schedule {schedule.name} due {newest.due_at.isoformat()}"
+            subject = f"schedule {schedule.project}/{schedule.name} due {newest.due_at.isoformat()}"
             data = {
                 "schedule": schedule.name,
                 "due_at": newest.due_at.isoformat(),

@@ -25,7 +25,7 @@ async def schedules(settings, orchestrator, serving, prefect_url):
     """The API as an admin, beside the real Prefect; no schedule of another test is left in it."""
     async with serving(settings.model_copy(update={"prefect_api_url": prefect_url}), orchestrator) as api:
         for known in (await api.get(URL)).json()["items"]:
-            await api.delete(f"{URL}/{known['name']}")
+            await api.delete(f"{URL}/{known['name']}", params={"project": known["project"]})
         yield api
 
 
@@ -160,7 +160,25 @@ async def test_schedules_of_another_project_are_not_there(schedules, prefect):
         assert answer.status_code == 404, (method, url)
     assert (await schedules.get(URL, headers=clients["right"])).json()["items"] == []
     assert [item["name"] for item in (await schedules.get(URL, headers=clients["left"])).json()["items"]] == ["nightly"]
-    assert (await prefect.read_deployment_by_name("launch/nightly")).parameters["project"] == "left"
+    assert (await prefect.read_deployment_by_name("launch/left:nightly")).parameters["project"] == "left"
+    await _each_project_has_names_of_its_own(schedules, prefect, clients)
+
+
+async def _each_project_has_names_of_its_own(schedules, prefect, clients):
+    path = f"{URL}/nightly"
+    assert (await schedules.post(URL, json=NIGHTLY, headers=clients["left"])).status_code == 409
+    assert (await schedules.post(URL, json=NIGHTLY, headers=clients["right"])).status_code == 201
+    assert (await make(schedules))["project"] == "default"
+    changed = await schedules.patch(path, json={"paused": True}, headers=clients["right"] | {"If-Match": "*"})
+    assert (changed.json()["project"], changed.json()["paused"]) == ("right", True)
+    assert not (await prefect.read_deployment_by_name("launch/left:nightly")).paused
+    unclear = await schedules.get(path)
+    assert (unclear.status_code, unclear.json()["detail"][:21]) == (409, "default, left, right ")
+    assert (await schedules.get(path, params={"project": "left"})).json()["project"] == "left"
+    assert len((await schedules.get(URL)).json()["items"]) == 3
+    for project in ("left", "right", "default"):
+        assert (await schedules.delete(path, params={"project": project})).status_code == 204
+    assert (await schedules.get(path)).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["%2e%2e", "%2e", "..%2F..%2Fflows", "a%00b", "control", "x" * 150, "\u00e4 b"])

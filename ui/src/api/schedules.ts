@@ -29,25 +29,29 @@ export function createSchedule(body: ScheduleRequest): Promise<Schedule> {
   return dataOf(api.POST('/api/v1/schedules', { params: { header: { 'Idempotency-Key': crypto.randomUUID() } }, body }));
 }
 
+/** Names are unique within their project. */
+export type SchedulePlace = Pick<Schedule, 'name' | 'project'>;
+const at = ({ name, project }: SchedulePlace) => ({ path: { name }, query: { project } });
+
 /** The schedule as it is now, with the tag that an edit of it must name. */
-export async function readSchedule(name: string): Promise<{ schedule: Schedule; etag: string }> {
-  const { data, response } = await api.GET('/api/v1/schedules/{name}', { params: { path: { name } } });
+export async function readSchedule(place: SchedulePlace): Promise<{ schedule: Schedule; etag: string }> {
+  const { data, response } = await api.GET('/api/v1/schedules/{name}', { params: at(place) });
   if (data === undefined) throw new ApiError(0, 'The service answered without data', '');
   return { schedule: data, etag: response.headers.get('ETag') ?? '' };
 }
 
-export function editSchedule(name: string, etag: string, body: ScheduleChange): Promise<Schedule> {
-  return dataOf(api.PATCH('/api/v1/schedules/{name}', { params: { path: { name }, header: { 'if-match': etag } }, body }));
+export function editSchedule(place: SchedulePlace, etag: string, body: ScheduleChange): Promise<Schedule> {
+  return dataOf(api.PATCH('/api/v1/schedules/{name}', { params: { ...at(place), header: { 'if-match': etag } }, body }));
 }
 
-export async function pauseSchedule(name: string, paused: boolean): Promise<Schedule> {
-  return editSchedule(name, (await readSchedule(name)).etag, { paused });
+export async function pauseSchedule(place: SchedulePlace, paused: boolean): Promise<Schedule> {
+  return editSchedule(place, (await readSchedule(place)).etag, { paused });
 }
 
-export function runSchedule(name: string) {
-  return dataOf(api.POST('/api/v1/schedules/{name}/run', { params: { path: { name }, header: { 'Idempotency-Key': crypto.randomUUID() } } }));
+export function runSchedule(place: SchedulePlace) {
+  return dataOf(api.POST('/api/v1/schedules/{name}/run', { params: { ...at(place), header: { 'Idempotency-Key': crypto.randomUUID() } } }));
 }
 
-export async function deleteSchedule(name: string): Promise<void> {
-  await api.DELETE('/api/v1/schedules/{name}', { params: { path: { name } } });
+export async function deleteSchedule(place: SchedulePlace): Promise<void> {
+  await api.DELETE('/api/v1/schedules/{name}', { params: at(place) });
 }

@@ -1262,7 +1262,7 @@ export interface paths {
         put?: never;
         /**
          * Make a schedule
-         * @description A deployment of Prefect is made for it, which Prefect's own command line shows as `launch/<name>`.
+         * @description A deployment of Prefect is made for it: `launch/<name>`, outside of `default` `launch/<project>:<name>`.
          */
         post: operations["create_schedule"];
         delete?: never;
@@ -3739,7 +3739,8 @@ export interface components {
         ScheduleRequest: {
             /**
              * Name
-             * @description Prefect's deployment is called `launch/<name>`. It stays.
+             * @description Unique in its project; it stays. Prefect's deployment is called `launch/<name>`, outside of the project `default`
+             *     `launch/<project>:<name>`.
              * @example nightly
              */
             name: string;

@@ -51,7 +51,7 @@ async function save(schedule: Schedule | null, draft: Draft, etag: string): Prom
       : { preset: null, overrides: {}, spec: mapping(draft.spec, 'The spec') };
   const body = { ...launches, description: draft.description, timing: draft.timing, catch_up: draft.catchUp };
   if (!schedule) return createSchedule({ ...body, name: draft.name, paused: false, missed_after_seconds: 900 });
-  return editSchedule(schedule.name, etag, body);
+  return editSchedule(schedule, etag, body);
 }
 
 export function Editor({ schedule, onClose }: { schedule: Schedule | null; onClose: () => void }) {
@@ -59,7 +59,7 @@ export function Editor({ schedule, onClose }: { schedule: Schedule | null; onClo
   const presets = useQuery(presetsQuery);
   const [draft, setDraft] = useState(() => draftOf(schedule));
   // the tag of what is edited: the service refuses when somebody else has changed it meanwhile
-  const known = useQuery({ queryKey: [...schedulesKey, schedule?.name, 'etag'], queryFn: () => readSchedule(schedule?.name ?? ''), enabled: schedule !== null, gcTime: 0, refetchOnWindowFocus: false, staleTime: Infinity });
+  const known = useQuery({ queryKey: [...schedulesKey, schedule?.deployment_id, 'etag'], queryFn: () => readSchedule(schedule ?? { name: '', project: '' }), enabled: schedule !== null, gcTime: 0, refetchOnWindowFocus: false, staleTime: Infinity });
   const saving = useMutation({
     mutationFn: () => save(schedule, draft, known.data?.etag ?? ''),
     onSuccess: onClose,

@@ -81,9 +81,9 @@ function History({ schedule }: { schedule: Schedule }) {
 export function ScheduleRow({ schedule, open, onOpen, onEdit }: { schedule: Schedule; open: boolean; onOpen: (open: boolean) => void; onEdit: () => void }) {
   const client = useQueryClient();
   const onSettled = () => client.invalidateQueries({ queryKey: schedulesKey });
-  const pause = useMutation({ mutationFn: (paused: boolean) => pauseSchedule(schedule.name, paused), onSettled });
-  const run = useMutation({ mutationFn: () => runSchedule(schedule.name), onSuccess: () => onOpen(true), onSettled });
-  const remove = () => takeAway(leavingKey(schedule), `${schedule.name} launches nothing any more`, () => deleteSchedule(schedule.name).finally(onSettled));
+  const pause = useMutation({ mutationFn: (paused: boolean) => pauseSchedule(schedule, paused), onSettled });
+  const run = useMutation({ mutationFn: () => runSchedule(schedule), onSuccess: () => onOpen(true), onSettled });
+  const remove = () => takeAway(leavingKey(schedule), `${schedule.name} launches nothing any more`, () => deleteSchedule(schedule).finally(onSettled));
   const last = schedule.last_runs[0];
   const failure = pause.error ?? run.error;
   return (

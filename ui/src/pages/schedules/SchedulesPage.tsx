@@ -57,7 +57,7 @@ export function SchedulesPage() {
             </thead>
             {items.map((schedule) => (
               <ScheduleRow
-                key={schedule.name}
+                key={schedule.deployment_id}
                 schedule={schedule}
                 open={open === schedule.name}
                 onOpen={(now) => void navigate({ search: { open: now ? schedule.name : undefined }, replace: true })}
