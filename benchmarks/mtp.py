@@ -3,8 +3,8 @@
 Both sides train on the same data from the same trunk with the same settings. Short runs of both in turn give their
 seconds a step, on one thread; each then gets as many steps as fit into the same seconds, its schedule over just these:
 heads pay for what they cost. The main loss on held-out text is compared in pairs of seeds: below 0 the heads helped.
-`--equal-steps` leaves the cost aside. What is done is kept in the data folder and not done again. Make a dataset with
-`python -m workers.curation SPEC.yaml --out FOLDER`, and set OMP_NUM_THREADS=1.
+`--equal-steps` leaves the cost aside. What is done is kept in the data folder and not done again. Needs
+`headrace corpus fetch debian-docs`, or a dataset of your own; and set OMP_NUM_THREADS=1.
 """
 
 import argparse
@@ -15,6 +15,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from stability import make_dataset
 
 from workers.exploration.paired import compare_paired
 from workers.reporter import MemoryReporter
@@ -41,7 +43,7 @@ class StepClock(MemoryReporter):
 def main() -> int:
     """Print each run and, last, the JSON row."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", type=Path, required=True, help="folder of a dataset version (token shards)")
+    parser.add_argument("--dataset", type=Path, help="folder of a dataset version; without: manuals of debian-docs")
     parser.add_argument("--home", type=Path, default=Path(".headrace"), help="finished runs are kept here")
     parser.add_argument("--mtp", choices=("sequential", "parallel"), default="sequential")
     parser.add_argument("--heads", type=int, default=1)
@@ -49,6 +51,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="training time of each run")
     parser.add_argument("--equal-steps", action="store_true", help="as many steps with heads as without")
     options = parser.parse_args()
+    options.dataset = options.dataset or make_dataset(options.home, options.home / "benchmarks" / "stability")
     if options.seeds < 2:
         parser.error("an interval needs at least 2 seeds")
     sides = {"without": None, "with": {"kind": options.mtp, "num_heads": options.heads}}

@@ -5,8 +5,8 @@ width lies at the bottom of a parabola through the lowest held-out loss and its 
 rate. `moved` is by how many doublings it moved from the narrowest to the widest model. The coordinate check trains some
 steps at one rate and says by how much logits have changed (RMS), the widest model's over the narrowest's.
 
-What is done is kept in the data folder and not done again; `--figure` writes the SVG of the docs. Make a dataset with
-`python -m workers.curation SPEC.yaml --out FOLDER`.
+What is done is kept in the data folder and not done again; `--figure` writes an SVG. Needs
+`headrace corpus fetch debian-docs`, or a dataset of your own.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from peers.figure import Line, Panel, draw
+from stability import make_dataset
 from torch.nn import functional
 
 from workers.data.shards import TokenDataset
@@ -40,7 +41,7 @@ Losses = dict[str, dict[int, list[float]]]
 def main() -> int:
     """Print each run and, last, the JSON row; 1 when the best rate moves by half a doubling or more under muP."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", type=Path, required=True, help="folder of a dataset version (token shards)")
+    parser.add_argument("--dataset", type=Path, help="folder of a dataset version; without: manuals of debian-docs")
     parser.add_argument("--home", type=Path, default=Path(".headrace"), help="finished runs are kept here")
     parser.add_argument("--widths", type=int, nargs="+", default=[64, 128, 256])
     parser.add_argument("--rates", type=float, nargs="+", default=[2.0**power for power in range(-10, -3)])
@@ -50,6 +51,7 @@ def main() -> int:
     parser.add_argument("--optimizer", choices=("adamw", "muon"), default="adamw")
     parser.add_argument("--figure", type=Path, help="SVG to write")
     options = parser.parse_args()
+    options.dataset = options.dataset or make_dataset(options.home, options.home / "benchmarks" / "stability")
     losses: Losses = {name: {width: [] for width in options.widths} for name in TITLES}
     for rate in options.rates:
         for name, by_width in losses.items():
