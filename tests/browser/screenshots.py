@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from browser import PHONE, WIDE, chromium, context
 from corpus import NAME
+from playwright.sync_api import expect
 from service import Service
 
 SHORT = "fineweb_quality.max_short_line_ratio"
@@ -69,7 +70,8 @@ def find_ids(service: Service) -> dict[str, str]:
     named = {run["name"]: run["id"] for run in reversed(runs)}
     trainings = [run for run in runs if run["kind"] == "training" and run["headline"].get("loss")]
     ids = {run["kind"]: run["id"] for run in reversed(runs)}
-    ids |= {"family": ",".join(run["id"] for run in trainings if "family" in run["tags"] or len(trainings) < 6)}
+    family = [run["id"] for run in reversed(trainings) if "family" in run["tags"] or len(trainings) < 6]
+    ids |= {"family": ",".join(family)}
     if trainings:
         ids["training"] = max(trainings, key=lambda run: run["num_interventions"])["id"]
     for what, name in SEEDED.items():
@@ -93,7 +95,8 @@ def shoot(service: Service, folder: Path, only: set[str]) -> None:
                     for name, path in pages.items():
                         page.goto(service.url + path)
                         page.wait_for_selector("h1")
-                        page.wait_for_timeout(2500)
+                        expect(page.locator(".skeleton")).to_have_count(0, timeout=60_000)
+                        page.wait_for_timeout(1200)
                         page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
 
 
