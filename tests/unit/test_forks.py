@@ -57,8 +57,8 @@ def server(tmp_path):
     process.address = process.stdout.readline().strip()
     wait_until(lambda: Path(process.address).exists())
     yield process
-    process.kill()
-    process.wait()
+    process.stdin.close()  # its command ends, and so does it
+    process.wait(20)
 
 
 def environment(**changes):
