@@ -162,5 +162,5 @@ class QualityTrainingSpec(Spec):
     """On which documents the scorer is evaluated."""
     num_bootstrap: int = Field(1000, ge=100)
     """Resamples for the 95 % intervals."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     resources: Resources = Resources()

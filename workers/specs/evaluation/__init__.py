@@ -71,5 +71,5 @@ class EvaluationSpec(Spec):
     tasks: list[Task] = Field([BitsPerByte(), Cloze()], min_length=1)
     num_bootstrap: int = Field(1000, ge=100)
     """Resamples for the 95 % intervals."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     resources: Resources = Resources()

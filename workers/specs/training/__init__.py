@@ -80,7 +80,7 @@ class TrainingSpec(Spec):
     """A teacher to learn from beside the text; none: the text alone."""
     num_steps: int = Field(600, ge=1)
     """With `stages` it is the sum of theirs."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Type of the matrix products; weights and optimizer stay in float32. `auto`: bfloat16 where hardware has it."""
     compile: bool = False
