@@ -242,7 +242,7 @@ def policy_row(rows: dict[Job, Row], policy: str, against: str | None) -> Row:
     quiet = [row for job, row in rows.items() if job[0] in QUIET and job[1] == policy]
     quiet_steps = sum(len(row["losses"]) for row in quiet)
     result: Row = {
-        "name": policy,
+        "name": f"stability {policy}",
         "recovered": mean(recovered(rows, policy)),
         "recovered_interval": interval([float(v <= MARGIN) for v in ratios.values()]),
         "final_loss_ratio": shown(statistics.median(ratios.values())) if ratios else None,
