@@ -100,6 +100,18 @@ def client_of(app, token):
 
 
 @pytest.fixture
+def application():
+    """`async with application(settings, orchestrator) as app`: of one's own settings."""
+    return serve
+
+
+@pytest.fixture
+def client_for():
+    """`async with client_for(app, token) as client`."""
+    return client_of
+
+
+@pytest.fixture
 def empty_database_url(postgres):
     """A new database without any table."""
     name = f"empty_{secrets.token_hex(6)}"

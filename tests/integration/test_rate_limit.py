@@ -4,7 +4,6 @@ import asyncio
 
 import httpx
 import pytest
-from conftest import client_of, serve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,15 +13,15 @@ LIMIT = 120
 
 
 @pytest.fixture
-async def limited(settings, orchestrator):
+async def limited(settings, orchestrator, application):
     """An application with a small limit."""
     changes = {"rate_limit_per_minute": LIMIT, "reconcile_seconds": 3600.0}
-    async with serve(settings.model_copy(update=changes), orchestrator) as app:
+    async with application(settings.model_copy(update=changes), orchestrator) as app:
         yield app
 
 
-async def test_a_caller_above_the_limit_is_told_when_to_come_back(limited, settings):
-    async with client_of(limited, settings.admin_token) as admin, client_of(limited, settings.worker_token) as worker:
+async def test_a_caller_above_the_limit_is_told_when_to_come_back(limited, settings, client_for):
+    async with client_for(limited, settings.admin_token) as admin, client_for(limited, settings.worker_token) as worker:
         first = await admin.get("/api/v1/projects")
         assert first.headers["RateLimit-Policy"] == f'"default";q={LIMIT};w=60'
         assert first.headers["RateLimit"] == f'"default";r={LIMIT - 1};t=1'
@@ -40,8 +39,8 @@ async def test_a_caller_above_the_limit_is_told_when_to_come_back(limited, setti
         assert (await admin.get("/api/v1/projects")).status_code == 200
 
 
-async def test_what_workers_report_is_not_counted(limited, settings):
-    async with client_of(limited, settings.worker_token) as worker:
+async def test_what_workers_report_is_not_counted(limited, settings, client_for):
+    async with client_for(limited, settings.worker_token) as worker:
         report = {"attempt": 1, "source": "worker", "seq": 0}
         answers = [await worker.post("/api/v1/ingest/runs/none", json=report) for _ in range(LIMIT + 5)]
         assert {answer.status_code for answer in answers} == {409}, "there is no such run"

@@ -1,6 +1,7 @@
 """The grid: what imports what, how large things are, and that every plugin has its file, its docs row and a test."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,12 @@ def test_every_module_says_what_it_is() -> None:
 def test_no_module_is_called_after_nothing() -> None:
     vague = {"utils.py", "helpers.py", "manager.py", "common.py", "misc.py"}
     assert [p.as_posix() for p in SOURCES if p.name in vague] == []
+
+
+def test_no_test_imports_a_conftest() -> None:
+    # There are several: which one it is hangs on what else was collected. Make it a fixture.
+    pattern = re.compile(r"^(from|import) conftest", re.MULTILINE)
+    assert [p.name for p in (ROOT / "tests").rglob("*.py") if pattern.search(p.read_text(encoding="utf-8"))] == []
 
 
 def test_no_two_test_files_share_a_name() -> None:

@@ -237,11 +237,15 @@ def _wrap(spec: TrainingSpec, accelerator: Accelerator, objective: Objective) ->
 def _meet() -> None:
     """Connect the processes by gloo, and fail where that takes too long: torchrun then starts all of them anew.
 
-    After a restart on a busy machine two processes waited for one another's connection, which was lost. By default
-    they would have done so for half an hour, which is right for the work itself alone.
+    Each start has addresses of its own: torchrun's store outlives a restart, and a process that is quicker than another
+    would read where that one was before and find nobody there. By default they would wait for half an hour, which is
+    right for the work itself alone.
     """
     if not distributed.is_initialized():
-        distributed.init_process_group("gloo", timeout=timedelta(seconds=CONNECT_SECONDS))
+        timeout = timedelta(seconds=CONNECT_SECONDS)
+        shared, rank, num_ranks = next(distributed.rendezvous("env://", timeout=timeout))
+        store = distributed.PrefixStore(f"start-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", shared)
+        distributed.init_process_group("gloo", store=store, rank=rank, world_size=num_ranks, timeout=timeout)
         distributed.distributed_c10d._set_pg_timeout(default_pg_timeout)
 
 

@@ -1,6 +1,7 @@
 """Counterfactual replay: from the checkpoint before an intervention, train a window with it, without it, otherwise.
 
-All curves begin with the same weights, optimizer, generators and data. `with` lets the controller do again what it did
+All curves begin with the same weights, optimizer, generators and data. There is this one checkpoint: where the run went
+back further, `with` tells of an action that had no checkpoint. `with` lets the controller do again what it did
 (or gives a person's command again), `without` has the controller off, `other` has another policy. Held-out loss at
 the end gives the verdict.
 """

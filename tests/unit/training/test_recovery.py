@@ -153,7 +153,8 @@ def test_a_rate_times_50_is_corrected(dataset: Path, tmp_path: Path, make_spec: 
     assert recovered["rollbacks"] >= 1
     assert recovered["heldout_loss"] < healthy["heldout_loss"] * 1.1
     assert recovered["heldout_loss"] < left["heldout_loss"]
-    assert max(lr for _, lr in watched.series("lr")) > 0.2
+    # Of steps that were undone within themselves nothing is told.
+    assert max(lr for _, lr in watched.series("lr")) > 0.1
     assert watched.series("lr")[-1][1] < 5e-3
     watched.flush()
     assert any(i.outcome == "recovered" for i in watched.batch.interventions)

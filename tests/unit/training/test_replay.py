@@ -30,7 +30,7 @@ def struck(make_spec: MakeSpec, **changes: Any) -> TrainingSpec:
         "heldout": {"every_steps": 90, "num_batches": 8},
         "telemetry": {"every_steps": 0, "probe_every_steps": 0},
         "monitoring": {"mode": "auto", "detectors": detectors},
-        "drills": [{"kind": "lr_times", "step": 40, "factor": 50.0}],
+        "drills": [{"kind": "lr_times", "step": 40, "factor": 30.0}],
     }
     return make_spec(**settings | changes)
 
@@ -54,12 +54,12 @@ def test_the_way_with_it_is_the_run_itself_and_the_verdict_says_that_it_helped(
     found = json.loads(capsys.readouterr().out)["replay"]
     assert found["verdict"] == "helped" and found["intervention"] == record.id
     ways = found["curves"]
-    assert ways["with"]["steps"] == ways["without"]["steps"] == list(range(40, 40 + 1 + 30))
+    assert ways["with"]["steps"] == ways["without"]["steps"] == list(range(40, record.step + 30))
     again = dict(zip(ways["with"]["steps"], ways["with"]["losses"], strict=True))
     assert again == {step: pytest.approx(original[step], abs=1e-5) for step in again}
-    assert ways["without"]["losses"][-1] > 1.2 * ways["with"]["losses"][-1]
+    assert max(ways["without"]["losses"]) > 1.5 * max(ways["with"]["losses"])
     assert ways["with"]["heldout_loss"] < ways["without"]["heldout_loss"]
-    assert ways["with"]["num_steps"] > ways["without"]["num_steps"] == 31
+    assert ways["with"]["num_steps"] > ways["without"]["num_steps"] == len(ways["without"]["steps"])
     assert ways["with"]["interventions"] and not ways["without"]["interventions"]
 
     assert main([*common, "--intervention", "77"]) == 2

@@ -82,7 +82,7 @@ def test_killed_in_mid_run_it_resumes_from_its_last_checkpoint(
     command = [sys.executable, "-m", "workers.training", str(spec_file), "--dataset", str(dataset), "--out", str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not list((out / "checkpoints").glob("step-0000002?-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
