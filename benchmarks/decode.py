@@ -3,7 +3,7 @@
 It trains a small model with heads on a dataset version (kept in the data folder for the next run), then decodes the
 same prompts three ways in turn, all with packed weights. `speculative` must give the tokens of `cached`, one by one;
 `plain` is compared too, where full passes may round otherwise. Each output's share of repeated 4-grams stands beside:
-text that repeats itself is easy to draft. Make a dataset with `python -m workers.curation SPEC.yaml --out FOLDER`.
+text that repeats itself is easy to draft. Needs `headrace corpus fetch debian-docs`, or a dataset of your own.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
+from stability import make_dataset
 
 from workers.data.shards import TokenDataset
 from workers.model.checkpoint import load_model
@@ -33,7 +34,7 @@ SHAPE = {"d_model": 512, "num_layers": 10, "num_heads": 8, "num_kv_heads": 2, "d
 def main() -> int:
     """Print a table and a JSON row for each way of decoding; 1 when speculation changed a token."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", type=Path, required=True, help="folder of a dataset version (token shards)")
+    parser.add_argument("--dataset", type=Path, help="folder of a dataset version; without: manuals of debian-docs")
     parser.add_argument("--home", type=Path, default=Path(".headrace"), help="the trained model is kept here")
     parser.add_argument("--mtp", choices=("sequential", "parallel"), default="parallel")
     parser.add_argument("--heads", type=int, default=3)
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("--prompt-tokens", type=int, default=32)
     parser.add_argument("--tokens", type=int, default=96)
     options = parser.parse_args()
+    options.dataset = options.dataset or make_dataset(options.home, options.home / "benchmarks" / "stability")
     bare, vocab_size = trained_model(options)
     prompts = held_out_prompts(options)
     model, counts = pack(bare), Speculation()

@@ -1,4 +1,7 @@
-"""Runs the benchmarks and writes their rows into RESULTS.md with date and machine: `benchmarks/record.py`."""
+"""Runs the benchmarks and writes their rows into RESULTS.md with date and machine: `benchmarks/record.py [NAME...]`.
+
+Those that take an hour or more run in a short form, unless `--full` is given.
+"""
 
 import json
 import os
@@ -11,6 +14,11 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "RESULTS.md"
+SHORT = {
+    "dedup_scale": ["--documents", "100000", "--rounds", "1"],
+    "recovery": ["--smoke"],
+    "stability": ["--smoke"],
+}
 HEAD = """# Benchmark results
 
 Written by `make bench`. Machines are shared and noisy: figures hold for the machine and the day beside them.
@@ -22,12 +30,16 @@ Written by `make bench`. Machines are shared and noisy: figures hold for the mac
 
 def main() -> int:
     """Run all scripts, or those named on the command line; the number of those that failed."""
-    names = sys.argv[1:] or sorted(p.stem for p in FOLDER.glob("[a-z]*.py") if p != Path(__file__).resolve())
+    full = "--full" in sys.argv
+    names = [name for name in sys.argv[1:] if name != "--full"] or sorted(
+        p.stem for p in FOLDER.glob("[a-z]*.py") if p != Path(__file__).resolve()
+    )
     failed = 0
     for name in names:
         sys.stdout.write(f"== {name}\n")
         sys.stdout.flush()
-        done = subprocess.run([sys.executable, str(FOLDER / f"{name}.py")], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, str(FOLDER / f"{name}.py"), *([] if full else SHORT.get(name, []))]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         sys.stdout.write(done.stdout)
         rows = [row for line in done.stdout.splitlines() if (row := parse(line))]
         failed += done.returncode != 0 or not rows

@@ -19,11 +19,13 @@ async def vocab_size(session: AsyncSession, digest: str) -> int | None:
     return int(found) if found else None
 
 
-async def recent_speeds(session: AsyncSession, pool: str, compiled: bool, dtype: str, min_steps: int) -> list[float]:
-    """FLOPs a second of the newest completed training runs of a pool that trained in the same way."""
+async def recent_speeds(
+    session: AsyncSession, pool: str, compiled: bool, dtype: str, min_steps: int
+) -> list[tuple[float, str | None]]:
+    """FLOPs a second, and the type that they were in, of the newest completed trainings of a pool in the same way."""
     speed = Run.summary["flops_per_second"].as_float()
     query = (
-        select(speed)
+        select(speed, Run.summary["dtype"].as_string())
         .where(
             Run.kind == "training",
             Run.state == "completed",
@@ -36,4 +38,4 @@ async def recent_speeds(session: AsyncSession, pool: str, compiled: bool, dtype:
         .order_by(Run.created_at.desc())
         .limit(NUM_RUNS)
     )
-    return list((await session.scalars(query)).all())
+    return [(found, done_in) for found, done_in in await session.execute(query)]

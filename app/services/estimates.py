@@ -56,4 +56,6 @@ async def _calibration(session: AsyncSession, pool: str, spec: TrainingSpec) -> 
     if not speeds:
         return table
     source = f"the last {len(speeds)} runs on this pool" if len(speeds) > 1 else "the last run on this pool"
-    return table.model_copy(update={"flops_per_second": statistics.median(speeds), "source": source})
+    known = {"flops_per_second": statistics.median(speed for speed, _ in speeds), "source": source}
+    newest = speeds[0][1]
+    return table.model_copy(update=known | ({"dtype": newest} if newest else {}))

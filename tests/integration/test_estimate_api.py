@@ -36,7 +36,7 @@ async def test_speed_is_that_of_completed_runs_of_the_pool(api, core, launch):
     before = (await api.post(ESTIMATE, json={"spec": TRAINING})).json()["training"]
     for speed, steps, compiled in ((2e9, 100, False), (4e9, 50, False), (9e9, 3, False), (8e9, 100, True)):
         run = await launch(spec=TRAINING | {"compile": compiled})
-        summary = f'{{"flops_per_second": {speed}, "steps": {steps}}}'
+        summary = f'{{"flops_per_second": {speed}, "steps": {steps}, "dtype": "bfloat16"}}'
         async with core.state.database.engine.begin() as connection:
             query = text("UPDATE runs SET state = 'completed', summary = cast(:s AS jsonb) WHERE id = :i")
             await connection.execute(query, {"s": summary, "i": run["id"]})
@@ -44,6 +44,7 @@ async def test_speed_is_that_of_completed_runs_of_the_pool(api, core, launch):
     assert after["calibration"]["flops_per_second"] == 3e9, "the median of two: a run of 3 steps says nothing"
     assert after["training_seconds"] == pytest.approx(after["total_flops"] / 3e9)
     assert before["total_flops"] == after["total_flops"]
+    assert after["memory_bytes"] < before["memory_bytes"], "these runs kept their activations in half of the bytes"
     gpu = (await api.post(ESTIMATE, json={"spec": TRAINING | {"resources": {"gpus": 1}}})).json()["training"]
     assert gpu["calibration"]["source"] == "one H100"
     compiled = (await api.post(ESTIMATE, json={"spec": TRAINING | {"compile": True}})).json()["training"]

@@ -34,13 +34,17 @@ class Calibration(BaseModel):
     """Memory bandwidth: decoding one token reads all weights."""
     base_bytes: float = Field(ge=0)
     """Memory of the process before it has a model."""
+    dtype: Literal["bfloat16", "float32"] = "float32"
+    """What `dtype: auto` means there."""
     source: str = "table"
     """Where the figures come from."""
 
 
 TABLE = {
     "cpu": Calibration(flops_per_second=1.0e11, bytes_per_second=1.5e10, base_bytes=0.7e9, source="2 cores with AVX2"),
-    "gpu": Calibration(flops_per_second=2.5e14, bytes_per_second=2.5e12, base_bytes=1.5e9, source="one H100"),
+    "gpu": Calibration(
+        flops_per_second=2.5e14, bytes_per_second=2.5e12, base_bytes=1.5e9, dtype="bfloat16", source="one H100"
+    ),
 }
 """By kind of pool, for a machine that has reported nothing yet."""
 
@@ -63,7 +67,7 @@ class Estimate(BaseModel):
     checkpoint_bytes: float
     """One checkpoint: weights and optimizer."""
     cache_bytes_per_token: float
-    """Keys and values of one token of context, in the type of the matrix products."""
+    """Keys and values of one token of context: on a GPU in the type of the matrix products, on a CPU in float32."""
     cache_bytes: float
     """The same for a whole sequence."""
     decode_seconds_per_token: float
@@ -114,7 +118,8 @@ def estimate(
     """What `spec` will take on a machine of this kind."""
     speeds = calibration or TABLE[device]
     model, plan = spec.model, spec.plan
-    width = 2 if spec.dtype == "bfloat16" or (spec.dtype == "auto" and device == "gpu") else _FLOAT32
+    width = 2 if (speeds.dtype if spec.dtype == "auto" else spec.dtype) == "bfloat16" else _FLOAT32
+    decoded = width if device == "gpu" else _FLOAT32  # a CPU decodes with packed float32 weights
     num_parameters = model.num_parameters(vocab_size)
     training_flops = flops_until(plan, model, vocab_size, plan[-1].end_step)
     total_flops = training_flops + _heldout_flops(spec, vocab_size)
@@ -124,8 +129,8 @@ def estimate(
     kept = optimizer_tensors(spec) * hidden + _ADAM_TENSORS * (num_parameters - hidden)
     logits = min(_LOGITS_HELD_BYTES, 3 * in_pass * vocab_size * _FLOAT32)
     activations = in_pass * (model.num_layers * layer_bytes_per_token(model, width) + 4 * model.d_model * width)
-    cache = 2.0 * model.num_layers * model.num_kv_heads * model.head_width * width
-    weights_read = (num_parameters - (0 if model.tied_embeddings else vocab_size * model.d_model)) * width
+    cache = 2.0 * model.num_layers * model.num_kv_heads * model.head_width * decoded
+    weights_read = (num_parameters - (0 if model.tied_embeddings else vocab_size * model.d_model)) * decoded
     return Estimate(
         num_parameters=num_parameters,
         num_tokens=spec.num_tokens,

@@ -29,6 +29,7 @@ def summarize(engine: Engine) -> dict[str, Any]:
         "tokens": state.tokens,
         "tokens_per_second": state.tokens / state.seconds if state.seconds else 0.0,
         "flops_per_second": engine.speed.typical(),
+        "dtype": engine.dtype,
         "memory_bytes": peak_memory_bytes(engine.accelerator.device),
         "steps": state.step,
         "interventions": state.num_interventions,

@@ -80,6 +80,10 @@ def test_stages_processes_and_calibration_count(make_spec: Callable[..., Trainin
     assert two.training_seconds == pytest.approx(one.training_seconds)
     faster = Calibration(flops_per_second=2 * TABLE["cpu"].flops_per_second, bytes_per_second=1e9, base_bytes=0)
     assert estimate(spec, 64, "cpu", faster).training_seconds == pytest.approx(one.training_seconds / 2)
+    free = spec.model_copy(update={"dtype": "auto"})
+    halved = estimate(free, 64, "cpu", TABLE["cpu"].model_copy(update={"dtype": "bfloat16"}))
+    assert halved.memory_bytes <= one.memory_bytes and halved.cache_bytes == one.cache_bytes
+    assert estimate(free, 64, "gpu").cache_bytes == one.cache_bytes / 2
     staged = make_spec(
         num_steps=30,
         stages=[

@@ -2020,6 +2020,13 @@ export interface components {
              */
             base_bytes: number;
             /**
+             * Dtype
+             * @description What `dtype: auto` means there.
+             * @default float32
+             * @enum {string}
+             */
+            dtype: "bfloat16" | "float32";
+            /**
              * Source
              * @description Where the figures come from.
              * @default table
@@ -2417,7 +2424,7 @@ export interface components {
             checkpoint_bytes: number;
             /**
              * Cache Bytes Per Token
-             * @description Keys and values of one token of context, in the type of the matrix products.
+             * @description Keys and values of one token of context: on a GPU in the type of the matrix products, on a CPU in float32.
              */
             cache_bytes_per_token: number;
             /**
