@@ -149,6 +149,7 @@ def test_a_killed_fork_is_told_as_killed(server, tmp_path):
     asker = start(server, "sleep", tmp_path)
     assert asker.stdout.readline().startswith("out sleep")
     (fork,) = forks(server)
+    wait_until(fork.children)
     (child,) = fork.children()
     fork.kill()
     assert asker.wait(20) == -signal.SIGKILL
