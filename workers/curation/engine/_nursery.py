@@ -1,5 +1,7 @@
 """First import of the process that workers are forked from: it is to end with the one that started it."""
 
-from workers.curation.engine.local import end_with_parent
+import os
 
-end_with_parent()
+from workers.parent import die_with_parent
+
+die_with_parent(os.getppid())

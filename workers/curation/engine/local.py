@@ -5,7 +5,6 @@ and fork don't mix. It dies with the parent and they with it: the kernel signals
 pool ends, so that thread must stay until the pool is closed.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -20,11 +19,11 @@ from types import ModuleType, TracebackType
 from typing import Any, Self, TypeVar
 
 from workers.curation.engine._ordered import LostError, OrderedMap, WorkersEndError
+from workers.parent import die_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_PR_SET_PDEATHSIG = 1
 _START_SECONDS = 300.0
 _METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
@@ -171,14 +170,8 @@ def _ping(_: list[Any]) -> None:
 def _begin(initializer: Callable[..., None], *arguments: Any) -> None:
     """First thing in a child: end with the parent, leave Ctrl-C to it, then set up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+    die_with_parent(os.getppid())
     parent = parent_process()
     if parent is None or not parent.is_alive():  # it died before the signal was armed
         os._exit(1)
     initializer(*arguments)
-
-
-def end_with_parent() -> None:
-    """Have the kernel end this process with the thread that started it, where there is such a thing."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
